@@ -1,0 +1,21 @@
+"""What every page knows: the names of marketplace and portal, and who is looking."""
+
+from uuid import uuid4
+
+from django.conf import settings
+from django.utils.functional import SimpleLazyObject
+
+from accounts.queries import membership_of
+
+
+def portal(request):
+    """Give templates the operator's names, the person's look, and a fresh key for each form shown."""
+    user = getattr(request, "user", None)
+    return {
+        "brand_name": str(settings.BRAND_NAME),
+        "portal_name": str(settings.PORTAL_NAME),
+        "is_demo": settings.DEMO,
+        "look": getattr(user, "look", "auto"),
+        "membership": SimpleLazyObject(lambda: getattr(request, "membership", None) or membership_of(user)),
+        "act_key": uuid4().hex,
+    }
