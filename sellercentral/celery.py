@@ -1,0 +1,39 @@
+"""The Celery application and its timetable.
+
+A message is only a hint: all work to do is rows in PostgreSQL, and the two sweeps below find it by query.
+"""
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sellercentral.settings")
+os.environ.setdefault("PORTAL_PROCESS", "worker")
+
+app = Celery("sellercentral")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# A tick that could not start before the next one is due is dropped: late ticks must not queue up.
+app.conf.beat_schedule = {
+    "cancel-overdue-orders": {
+        "task": "cancellations.tasks.cancel_overdue_orders",
+        "schedule": settings.SWEEP_SECONDS,
+        "options": {"expires": settings.SWEEP_SECONDS},
+    },
+    "deliver-due": {
+        "task": "events.tasks.deliver_due",
+        "schedule": settings.DELIVER_SECONDS,
+        "options": {"expires": settings.DELIVER_SECONDS},
+    },
+}
+
+
+@setup_logging.connect
+def keep_our_logging(**_: object) -> None:
+    """Log as the settings say; Celery sets up its own logging only where nobody answers this signal."""
+    from logging.config import dictConfig
+
+    dictConfig(settings.LOGGING)
