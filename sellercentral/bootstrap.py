@@ -51,11 +51,15 @@ def enter(*, tests: bool = False) -> None:
         _start_again()
 
 
-def read_env_file(path: Path = ROOT / ".env") -> None:
-    """Add the variables of `.env` to the environment; what the environment already says wins."""
+def read_env_file() -> None:
+    """Add the variables of `.env` to the environment; what the environment already says wins.
+
+    PORTAL_ENV_FILE names another file, for tests and for several portals on one machine.
+    """
+    path = Path(os.environ.get("PORTAL_ENV_FILE") or ROOT / ".env")
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except FileNotFoundError:
+    except OSError:
         return
     for raw in lines:
         line = raw.strip().removeprefix("export ")

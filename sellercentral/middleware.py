@@ -10,7 +10,6 @@ from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
@@ -145,10 +144,7 @@ def _page_without_database(request: HttpRequest, template: str) -> str:
         "retry_after": RETRY_AFTER_SECONDS,
     }
     with translation.override(translation.get_language_from_request(request)):
-        try:
-            return render_to_string(template, context)
-        except TemplateDoesNotExist:
-            return render_to_string("503.html", context)
+        return render_to_string(template, context)
 
 
 class SignedInMiddleware:

@@ -1,0 +1,107 @@
+"""What all tests share: the servers' names in the first lines, a browser, a console that must stay empty,
+and a real Celery worker."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+
+from tests import processes
+
+pytest_plugins: list[str] = []
+
+
+def pytest_report_header() -> str:
+    """Say which servers this run uses: never a silent choice."""
+    return f"servers: {os.environ.get('PORTAL_TEST_SERVERS', 'none')}"
+
+
+def pytest_sessionfinish() -> None:
+    """Remove what this process left in a Redis that others may use, too."""
+    client = redis.Redis.from_url(settings.REDIS_URL, **settings.REDIS_CLIENT_OPTIONS)
+    try:
+        for key in client.scan_iter(f"{settings.REDIS_PREFIX}*", count=1000):
+            client.delete(key)
+    except redis.RedisError:
+        pass  # a test may have taken it away for good
+    finally:
+        client.close()
+
+
+# --- browser ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Start the machine's Chromium, quiet on the network; root has no sandbox to offer."""
+    arguments = [
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
+    if os.geteuid() == 0:
+        arguments.append("--no-sandbox")
+    chosen = {**browser_type_launch_args, "args": arguments}
+    if browser := os.environ.get("CHROMIUM"):
+        chosen["executable_path"] = browser
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """Look at pages as a reader in Japan does."""
+    return {**browser_context_args, "locale": "ja-JP", "timezone_id": "Asia/Tokyo"}
+
+
+@pytest.fixture
+def console() -> Iterator[Callable[[Any], Any]]:
+    """Watch pages: `console(page)`. At the end of the test none may have logged a word or raised an error."""
+    said: list[str] = []
+
+    def watch(page: Any) -> Any:
+        page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: said.append(f"error: {error}"))
+        page.on("requestfailed", lambda request: said.append(f"failed: {request.url} {request.failure}"))
+        return page
+
+    yield watch
+    assert said == []
+
+
+# --- background work ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def celery_worker(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[processes.Process]:
+    """Run one real worker for the whole session, on this process's own queue and database.
+
+    For tests with `django_db(transaction=True)`: the worker sees what is committed.
+    """
+    output: Path = tmp_path_factory.mktemp("worker") / "worker.log"
+    with django_db_blocker.unblock():
+        env = processes.environment_of_test(PORTAL_PROCESS="worker")
+    with processes.running(processes.worker_command(), output=output, env=env) as worker:
+        worker.wait_for("ready.")
+        yield worker
+
+
+@pytest.fixture
+def celery_beat(celery_worker: processes.Process, tmp_path: Path) -> Iterator[processes.Process]:
+    """Run a real beat that ticks every second, beside the worker."""
+    env = processes.environment_of_test(PORTAL_PROCESS="command", SWEEP_SECONDS="1", DELIVER_SECONDS="1")
+    command = processes.beat_command(tmp_path / "schedule")
+    with processes.running(command, output=tmp_path / "beat.log", env=env) as beat:
+        beat.wait_for("beat: Starting")
+        yield beat
