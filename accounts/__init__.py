@@ -1,0 +1,1 @@
+"""Who acts: people, sellers and the roles they hold."""

@@ -1,0 +1,56 @@
+"""Writes about people: signing in, and making the people whom an order file names."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import make_password
+
+from .models import LoginAttempt, User
+from .queries import is_throttled
+
+
+class SignInThrottled(Exception):
+    """Too many failures for this account or this address; try again in 15 minutes."""
+
+
+def sign_in(*, request, email: str, password: str, address: str, now: datetime) -> User | None:
+    """Check a password and return the person, or None if address or password is wrong.
+
+    Failures are kept in the database, so that throttling outlives Redis (reliability M9).
+
+    Raises SignInThrottled while an account or an address has failed too often.
+    """
+    email = email.strip().lower()
+    if is_throttled(email=email, address=address, now=now):
+        raise SignInThrottled
+    user = authenticate(request, username=email, password=password)
+    if user is None:
+        LoginAttempt.objects.create(email=email[:254], address=address, failed_at=now)
+        return None
+    LoginAttempt.objects.filter(email=email).delete()
+    return user
+
+
+def set_language(*, user: User, language: str) -> None:
+    """Keep the language a person chose."""
+    User.objects.filter(pk=user.pk).update(language=language)
+
+
+def buyers_for(names_by_email: Mapping[str, str]) -> dict[str, int]:
+    """Find or make the buyers an order file names; return their keys by lower-cased address.
+
+    People made here have no usable password: they own their orders, but nobody can sign in as them
+    until they set one.
+    """
+    wanted = {email.strip().lower(): name for email, name in names_by_email.items() if email.strip()}
+    known = dict(User.objects.filter(email__in=wanted).values_list("email", "pk"))
+    missing = [
+        User(email=email, name=name or email, password=make_password(None))
+        for email, name in wanted.items()
+        if email not in known
+    ]
+    if missing:
+        User.objects.bulk_create(missing, ignore_conflicts=True)
+        known |= dict(User.objects.filter(email__in=[user.email for user in missing]).values_list("email", "pk"))
+    return known

@@ -1,0 +1,272 @@
+"""What was asked (CancellationRequest) and what was done (Cancellation); the policy's versions; the sweep's runs."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Seller
+from events.models import Event
+from orders.models import Order, OrderItem
+
+from . import policy
+
+
+class PolicyVersion(models.Model):
+    """Minutes, days and switches that rule from a moment on; before the first one the settings rule (domain 17)."""
+
+    class OpenRequestCounts(models.TextChoices):
+        ALWAYS = policy.OpenRequestCounts.ALWAYS, _("常に含める")
+        ONLY_IF_REQUESTED_AFTER_SHIP_BY = (
+            policy.OpenRequestCounts.ONLY_IF_REQUESTED_AFTER_SHIP_BY,
+            _("出荷予定日より後のリクエストの場合のみ含める"),
+        )
+        NEVER = policy.OpenRequestCounts.NEVER, _("含めない")
+
+    class ApiInterlock(models.TextChoices):
+        WARN = policy.Interlock.WARN, _("警告して受け付ける")
+        BLOCK = policy.Interlock.BLOCK, _("受け付けない")
+
+    number = models.PositiveIntegerField(_("版"), unique=True)
+    starts_at = models.DateTimeField(_("適用開始"), unique=True)
+    direct_cancel_minutes = models.PositiveIntegerField(
+        _("購入者が自分でキャンセルできる分数"), default=5, validators=[MinValueValidator(1), MaxValueValidator(4320)]
+    )
+    direct_cancel_while_pending = models.BooleanField(_("お支払いの確認中はキャンセル可"), default=True)
+    auto_cancel_days = models.PositiveIntegerField(
+        _("自動キャンセルまでの日数"), default=7, validators=[MinValueValidator(1), MaxValueValidator(60)]
+    )
+    request_response_hours = models.PositiveIntegerField(
+        _("回答期限（時間）"), default=48, validators=[MinValueValidator(1), MaxValueValidator(720)]
+    )
+    seller_may_decline = models.BooleanField(_("出品者はリクエストを断れる"), default=True)
+    max_requests_per_order = models.PositiveIntegerField(
+        _("注文ごとのリクエストの上限"), default=3, validators=[MinValueValidator(1), MaxValueValidator(3)]
+    )
+    auto_cancel_with_open_request_counts = models.CharField(
+        _("リクエスト中の自動キャンセル"), max_length=40, choices=OpenRequestCounts, default=OpenRequestCounts.ALWAYS
+    )
+    ship_interlock_api = models.CharField(
+        _("リクエスト中の出荷通知（API）"), max_length=10, choices=ApiInterlock, default=ApiInterlock.WARN
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("ポリシー")
+        ordering = ["-starts_at"]
+        constraints = [models.CheckConstraint(condition=Q(number__gte=2), name="version_one_is_the_settings")]
+
+    def __str__(self) -> str:
+        return f"{self.number}"
+
+
+class BuyerReason(models.Model):
+    """A reason on the buyer's form (domain 6)."""
+
+    code = models.CharField(_("コード"), max_length=40, unique=True)
+    label_ja = models.CharField(_("日本語"), max_length=60)
+    label_en = models.CharField(_("英語"), max_length=60)
+    suggests_message = models.BooleanField(_("メッセージを案内する"), default=False)
+    is_active = models.BooleanField(_("有効"), default=True)
+    position = models.PositiveSmallIntegerField(_("順番"), default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("購入者の理由")
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return self.label_ja
+
+
+class CancellationRequest(models.Model):
+    """The buyer's official request (domain 8). Reason label and facts are frozen when it is made."""
+
+    class Status(models.TextChoices):
+        OPEN = policy.RequestStatus.OPEN, _("リクエスト中")
+        APPROVED = policy.RequestStatus.APPROVED, _("承認済み")
+        PARTLY_APPROVED = policy.RequestStatus.PARTLY_APPROVED, _("一部承認")
+        DECLINED = policy.RequestStatus.DECLINED, _("不承認")
+        WITHDRAWN = policy.RequestStatus.WITHDRAWN, _("取り下げ")
+        CLOSED = policy.RequestStatus.CLOSED, _("終了")
+
+    class DeclineReason(models.TextChoices):
+        ALREADY_SHIPPED = policy.DeclineReason.ALREADY_SHIPPED, _("すでに発送した")
+        IN_PRODUCTION = policy.DeclineReason.IN_PRODUCTION, _("受注生産・加工のため")
+        LABEL_HANDED_OVER = policy.DeclineReason.LABEL_HANDED_OVER, _("配送会社に引き渡し済み")
+        OTHER = policy.DeclineReason.OTHER, _("その他")
+
+    class CloseReason(models.TextChoices):
+        SHIPPED = policy.CloseReason.SHIPPED, _("出荷済み")
+        CANCELED_OTHER_REASON = policy.CloseReason.CANCELED_OTHER_REASON, _("別の理由でキャンセル")
+        AUTO_CANCELED = policy.CloseReason.AUTO_CANCELED, _("自動キャンセル")
+        MARKETPLACE_CANCELED = policy.CloseReason.MARKETPLACE_CANCELED, _("マーケットプレイスによるキャンセル")
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="requests", verbose_name=_("注文"))
+    seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", db_index=False, verbose_name=_("出品者"))
+    status = models.CharField(_("状態"), max_length=16, choices=Status, default=Status.OPEN)
+    requested_at = models.DateTimeField(_("リクエスト日時"))
+    reason_code = models.CharField(_("理由コード"), max_length=40)
+    reason_label = models.CharField(_("理由"), max_length=60)
+    buyer_text = models.CharField(_("購入者のコメント"), max_length=500, blank=True)
+    response_due_at = models.DateTimeField(_("回答期限"))
+    seen_by_seller_at = models.DateTimeField(_("出品者の確認日時"), null=True)
+    decided_at = models.DateTimeField(_("決定日時"), null=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False, verbose_name=_("決定者")
+    )
+    decline_reason = models.CharField(_("不承認の理由"), max_length=20, choices=DeclineReason, blank=True)
+    decline_text = models.CharField(_("不承認の説明"), max_length=500, blank=True)
+    decline_tracking = models.CharField(_("お問い合わせ番号"), max_length=60, blank=True)
+    close_reason = models.CharField(_("終了の理由"), max_length=24, choices=CloseReason, blank=True)
+    version = models.PositiveIntegerField(_("版"), default=1)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("キャンセルリクエスト")
+        indexes = [
+            models.Index(fields=["seller", "response_due_at", "id"], name="open_requests", condition=Q(status="OPEN")),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["order"], condition=Q(status="OPEN"), name="one_open_request_per_order"),
+            models.CheckConstraint(
+                condition=Q(status="OPEN", decided_at__isnull=True) | (~Q(status="OPEN") & Q(decided_at__isnull=False)),
+                name="open_means_undecided",
+            ),
+            models.CheckConstraint(
+                condition=Q(status="DECLINED") & ~Q(decline_reason="") | ~Q(status="DECLINED"),
+                name="declined_with_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order} {self.get_status_display()}"
+
+
+class RequestItem(models.Model):
+    """Units of one item in a request: asked for, cancelled as asked, still open."""
+
+    class State(models.TextChoices):
+        OPEN = "OPEN", _("リクエスト中")
+        APPROVED = "APPROVED", _("承認済み")
+        DECLINED = "DECLINED", _("不承認")
+        WITHDRAWN = "WITHDRAWN", _("取り下げ")
+        CLOSED = "CLOSED", _("終了")
+
+    request = models.ForeignKey(CancellationRequest, models.CASCADE, related_name="items", verbose_name=_("リクエスト"))
+    item = models.ForeignKey(OrderItem, models.PROTECT, related_name="request_items", verbose_name=_("注文商品"))
+    quantity = models.PositiveIntegerField(_("数量"))
+    quantity_approved = models.PositiveIntegerField(_("承認された数量"), default=0)
+    quantity_open = models.PositiveIntegerField(_("未決定の数量"))
+    state = models.CharField(_("状態"), max_length=10, choices=State, default=State.OPEN)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("リクエストの商品")
+        constraints = [
+            models.UniqueConstraint(fields=["request", "item"], name="one_line_per_item_and_request"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="requested_units_positive"),
+            models.CheckConstraint(
+                condition=Q(quantity__gte=F("quantity_approved") + F("quantity_open")), name="decided_within_requested"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="OPEN", quantity_open__gt=0) | (~Q(state="OPEN") & Q(quantity_open=0)),
+                name="line_open_while_units_open",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item} × {self.quantity}"
+
+
+class Cancellation(models.Model):
+    """What was done, by whom, why, and whether it counts; with the facts it was judged on (domain 9.5)."""
+
+    class Reason(models.TextChoices):
+        BUYER_CANCELED = policy.Reason.BUYER_CANCELED, _("購入者によるキャンセル")
+        NO_INVENTORY = policy.Reason.NO_INVENTORY, _("在庫切れ")
+        ADDRESS_UNDELIVERABLE = policy.Reason.ADDRESS_UNDELIVERABLE, _("配送不可の住所")
+        BUYER_NOT_REPLYING = policy.Reason.BUYER_NOT_REPLYING, _("購入者から返信がない")
+        PRICING_ERROR = policy.Reason.PRICING_ERROR, _("価格設定の誤り")
+        CUSTOMER_EXCHANGE = policy.Reason.CUSTOMER_EXCHANGE, _("購入者からの交換依頼")
+        OTHER = policy.Reason.OTHER, _("その他")
+        BUYER_DIRECT = policy.Reason.BUYER_DIRECT, _("購入者が自分でキャンセル")
+        PAYMENT_FAILED = policy.Reason.PAYMENT_FAILED, _("お支払いの確認に失敗")
+        FRAUD = policy.Reason.FRAUD, _("不正行為の検出")
+        SUPPORT_FOR_BUYER = policy.Reason.SUPPORT_FOR_BUYER, _("購入者の依頼によるサポートのキャンセル")
+        MARKETPLACE_OTHER = policy.Reason.MARKETPLACE_OTHER, _("マーケットプレイスのその他の理由")
+        AUTO_NOT_CONFIRMED = policy.Reason.AUTO_NOT_CONFIRMED, _("出荷通知の未送信による自動キャンセル")
+        IMPORTED = policy.Reason.IMPORTED, _("取り込んだファイルでキャンセル済み")
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="cancellations", verbose_name=_("注文"))
+    seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", db_index=False, verbose_name=_("出品者"))
+    event = models.OneToOneField(Event, models.PROTECT, related_name="cancellation", verbose_name=_("出来事"))
+    request = models.ForeignKey(
+        CancellationRequest,
+        models.PROTECT,
+        null=True,
+        related_name="cancellations",
+        db_index=False,
+        verbose_name=_("リクエスト"),
+    )
+    cancelled_at = models.DateTimeField(_("キャンセル日時"))
+    role = models.CharField(_("行った人"), max_length=12)
+    reason = models.CharField(_("理由"), max_length=24, choices=Reason)
+    code = models.CharField(_("コード"), max_length=5)
+    counted = models.BooleanField(_("キャンセル率に含める"))
+    excluded = models.BooleanField(_("除外"), default=False)
+    facts = models.JSONField(_("判定の根拠"))
+    policy_version = models.PositiveIntegerField(_("ポリシーの版"))
+    sentence = models.CharField(_("説明"), max_length=200)
+    seller_memo = models.CharField(_("出品者メモ"), max_length=1000, blank=True)
+    restock = models.BooleanField(_("在庫に戻す"))
+    whole = models.BooleanField(_("残りの注文全体"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("キャンセル")
+        indexes = [
+            models.Index(
+                fields=["seller", "cancelled_at", "order"],
+                name="counted_cancellations",
+                condition=Q(counted=True, excluded=False),
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(counted=True) | Q(excluded=False), name="only_counted_ones_excluded"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order} {self.code}"
+
+
+class CancellationItem(models.Model):
+    """Units of one item in a cancellation, and their money."""
+
+    cancellation = models.ForeignKey(Cancellation, models.CASCADE, related_name="items", verbose_name=_("キャンセル"))
+    item = models.ForeignKey(OrderItem, models.PROTECT, related_name="cancellation_items", verbose_name=_("注文商品"))
+    quantity = models.PositiveIntegerField(_("数量"))
+    amount = models.DecimalField(_("金額"), max_digits=12, decimal_places=2, null=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("キャンセルした商品")
+        constraints = [
+            models.UniqueConstraint(fields=["cancellation", "item"], name="one_line_per_item_and_cancellation"),
+            models.CheckConstraint(condition=Q(quantity__gt=0), name="cancelled_units_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.item} × {self.quantity}"
+
+
+class SweepRun(models.Model):
+    """One run of the automatic cancellation: when, how many, how late (domain 10)."""
+
+    started_at = models.DateTimeField(_("開始日時"), db_index=True)
+    finished_at = models.DateTimeField(_("終了日時"), null=True)
+    cancelled = models.PositiveIntegerField(_("キャンセル数"), default=0)
+    failed = models.PositiveIntegerField(_("失敗数"), default=0)
+    oldest_due_at = models.DateTimeField(_("最も古い期限"), null=True)
+    refusal = models.CharField(_("中止の理由"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("自動キャンセルの実行")
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d %H:%M} ({self.cancelled})"

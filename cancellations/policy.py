@@ -1,0 +1,493 @@
+"""Who may end an order early, when, and which cancellations count against the seller.
+
+Pure: standard library only. Every question takes facts and a time and answers with a refusal code, or None
+for "nothing stands against it". The table that the help page, the hints beside the form and the tests are
+printed from gives every verdict its effect (domain 9.1).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+# --- words ------------------------------------------------------------------------------------------------
+
+
+class Refusal(StrEnum):
+    """Why an act was not done; the same code in every door (domain 14.7)."""
+
+    ORDER_NOT_FOUND = "ORDER_NOT_FOUND"
+    ITEM_NOT_FOUND = "ITEM_NOT_FOUND"
+    REQUEST_NOT_FOUND = "REQUEST_NOT_FOUND"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    ORDER_NOT_CANCELABLE = "ORDER_NOT_CANCELABLE"
+    ORDER_NOT_SHIPPABLE = "ORDER_NOT_SHIPPABLE"
+    VERSION_CONFLICT = "VERSION_CONFLICT"
+    REQUEST_ALREADY_OPEN = "REQUEST_ALREADY_OPEN"
+    REQUEST_NOT_OPEN = "REQUEST_NOT_OPEN"
+    REQUEST_LIMIT_REACHED = "REQUEST_LIMIT_REACHED"
+    REQUEST_TOO_EARLY = "REQUEST_TOO_EARLY"
+    DECLINE_NOT_ALLOWED = "DECLINE_NOT_ALLOWED"
+    DIRECT_WINDOW_ELAPSED = "DIRECT_WINDOW_ELAPSED"
+    ORDER_ON_HOLD = "ORDER_ON_HOLD"
+    OPEN_CANCELLATION_REQUEST = "OPEN_CANCELLATION_REQUEST"
+    ORDER_BUSY = "ORDER_BUSY"
+    REASON_REQUIRED = "REASON_REQUIRED"
+    REASON_UNKNOWN = "REASON_UNKNOWN"
+    QUANTITY_EXCEEDS_OPEN = "QUANTITY_EXCEEDS_OPEN"
+    ITEM_NOT_BUYER_CANCELABLE = "ITEM_NOT_BUYER_CANCELABLE"
+    IDEMPOTENCY_MISMATCH = "IDEMPOTENCY_MISMATCH"
+
+
+class Reason(StrEnum):
+    """Why units were cancelled."""
+
+    BUYER_CANCELED = "BUYER_CANCELED"
+    NO_INVENTORY = "NO_INVENTORY"
+    ADDRESS_UNDELIVERABLE = "ADDRESS_UNDELIVERABLE"
+    BUYER_NOT_REPLYING = "BUYER_NOT_REPLYING"
+    PRICING_ERROR = "PRICING_ERROR"
+    CUSTOMER_EXCHANGE = "CUSTOMER_EXCHANGE"
+    OTHER = "OTHER"
+    BUYER_DIRECT = "BUYER_DIRECT"
+    PAYMENT_FAILED = "PAYMENT_FAILED"
+    FRAUD = "FRAUD"
+    SUPPORT_FOR_BUYER = "SUPPORT_FOR_BUYER"
+    MARKETPLACE_OTHER = "MARKETPLACE_OTHER"
+    AUTO_NOT_CONFIRMED = "AUTO_NOT_CONFIRMED"
+    IMPORTED = "IMPORTED"
+
+
+# The seller's drop-down, in its order (domain 7.3).
+SELLER_REASONS = (
+    Reason.BUYER_CANCELED,
+    Reason.NO_INVENTORY,
+    Reason.ADDRESS_UNDELIVERABLE,
+    Reason.BUYER_NOT_REPLYING,
+    Reason.PRICING_ERROR,
+    Reason.CUSTOMER_EXCHANGE,
+    Reason.OTHER,
+)
+# What an operator may give; any seller's reason besides, when support cancels for the seller (domain 5.3).
+MARKETPLACE_REASONS = (
+    Reason.PAYMENT_FAILED,
+    Reason.FRAUD,
+    Reason.SUPPORT_FOR_BUYER,
+    Reason.MARKETPLACE_OTHER,
+)
+# Units cancelled for these reasons do not go back on sale unless somebody says so (domain 7.3, D-12, D-27).
+NOT_RESTOCKED = frozenset({Reason.NO_INVENTORY, Reason.AUTO_NOT_CONFIRMED, Reason.IMPORTED})
+
+
+class DeclineReason(StrEnum):
+    """Why a seller does not follow a request (domain 7.5)."""
+
+    ALREADY_SHIPPED = "ALREADY_SHIPPED"
+    IN_PRODUCTION = "IN_PRODUCTION"
+    LABEL_HANDED_OVER = "LABEL_HANDED_OVER"
+    OTHER = "OTHER"
+
+
+class RequestStatus(StrEnum):
+    """Life of an official request (domain 8)."""
+
+    OPEN = "OPEN"
+    APPROVED = "APPROVED"
+    PARTLY_APPROVED = "PARTLY_APPROVED"
+    DECLINED = "DECLINED"
+    WITHDRAWN = "WITHDRAWN"
+    CLOSED = "CLOSED"
+
+
+class CloseReason(StrEnum):
+    """What ended a request that nobody decided (domain 8)."""
+
+    SHIPPED = "SHIPPED"
+    CANCELED_OTHER_REASON = "CANCELED_OTHER_REASON"
+    AUTO_CANCELED = "AUTO_CANCELED"
+    MARKETPLACE_CANCELED = "MARKETPLACE_CANCELED"
+
+
+class OpenRequestCounts(StrEnum):
+    """Whether an automatic cancellation counts although the buyer had asked (D-18)."""
+
+    ALWAYS = "always"
+    ONLY_IF_REQUESTED_AFTER_SHIP_BY = "only_if_requested_after_ship_by"
+    NEVER = "never"
+
+
+class Interlock(StrEnum):
+    """What a shipment confirmation does when a request is open (domain 7.6, D-14)."""
+
+    ASK = "ask"
+    WARN = "warn"
+    BLOCK = "block"
+
+
+# --- facts ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The numbers and switches of one policy version (domain 17)."""
+
+    version: int = 1
+    direct_cancel_minutes: int = 5
+    direct_cancel_while_pending: bool = True
+    auto_cancel_days: int = 7
+    request_response_hours: int = 48
+    seller_may_decline: bool = True
+    max_requests_per_order: int = 3
+    auto_cancel_with_open_request_counts: OpenRequestCounts = OpenRequestCounts.ALWAYS
+    ship_interlock_api: Interlock = Interlock.WARN
+
+    def direct_until(self, placed_at: datetime) -> datetime:
+        """The last instant at which a buyer cancels alone; it belongs to the window (D-36)."""
+        return placed_at + timedelta(minutes=self.direct_cancel_minutes)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """The three quantities of one item."""
+
+    key: int
+    ordered: int
+    shipped: int = 0
+    cancelled: int = 0
+    buyer_cancelable: bool = True
+
+    @property
+    def open(self) -> int:
+        return self.ordered - self.shipped - self.cancelled
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFacts:
+    """An open official request: since when, and how many units of which item it still covers."""
+
+    key: int
+    requested_at: datetime
+    covered: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    """All that the rules look at in an order."""
+
+    status: str
+    placed_at: datetime
+    items: tuple[ItemFacts, ...]
+    ship_by_date: date | None = None
+    auto_cancel_due_at: datetime | None = None
+    on_hold: bool = False
+    marketplace_fulfilled: bool = False
+    request: RequestFacts | None = None
+    requests_made: int = 0
+    was_declined: bool = False
+    wish_messages: tuple[int, ...] = field(default=())
+
+    def open_units(self) -> dict[int, int]:
+        """Open units by item, items without any left out."""
+        return {item.key: item.open for item in self.items if item.open}
+
+
+Units = Mapping[int, int]
+OPEN = frozenset({"UNSHIPPED", "PARTIALLY_SHIPPED"})
+UNFINISHED = OPEN | {"PENDING"}
+
+
+def why_not_these_units(order: OrderFacts, units: Units) -> Refusal | None:
+    """Chosen units must be of this order, positive, and still open."""
+    open_units = order.open_units()
+    known = {item.key for item in order.items}
+    for key, quantity in units.items():
+        if key not in known:
+            return Refusal.ITEM_NOT_FOUND
+        if quantity < 1 or quantity > open_units.get(key, 0):
+            return Refusal.QUANTITY_EXCEEDS_OPEN
+    return None if units else Refusal.QUANTITY_EXCEEDS_OPEN
+
+
+# --- the buyer (domain 5.1) -------------------------------------------------------------------------------
+
+
+def why_buyer_cannot_cancel(order: OrderFacts, units: Units, rules: Rules, received_at: datetime) -> Refusal | None:
+    """May the buyer cancel these units alone? Inside the window, or without limit while payment is pending."""
+    if order.status not in UNFINISHED:
+        return Refusal.ORDER_NOT_CANCELABLE
+    if order.request:
+        return Refusal.REQUEST_ALREADY_OPEN
+    waits_for_payment = order.status == "PENDING" and rules.direct_cancel_while_pending
+    if not waits_for_payment and received_at > rules.direct_until(order.placed_at):
+        return Refusal.DIRECT_WINDOW_ELAPSED
+    return why_not_these_units(order, units)
+
+
+def why_buyer_cannot_request(order: OrderFacts, units: Units, rules: Rules, today: date) -> Refusal | None:
+    """May the buyer ask the seller to cancel these units? `today` is the marketplace's local day."""
+    if order.status not in OPEN or order.marketplace_fulfilled:
+        return Refusal.ORDER_NOT_CANCELABLE
+    if order.request:
+        return Refusal.REQUEST_ALREADY_OPEN
+    if order.requests_made >= rules.max_requests_per_order:
+        return Refusal.REQUEST_LIMIT_REACHED
+    if order.was_declined and order.ship_by_date and today <= order.ship_by_date:
+        return Refusal.REQUEST_TOO_EARLY
+    if refusal := why_not_these_units(order, units):
+        return refusal
+    if any(item.key in units and not item.buyer_cancelable for item in order.items):
+        return Refusal.ITEM_NOT_BUYER_CANCELABLE
+    return None
+
+
+def why_buyer_cannot_withdraw(order: OrderFacts) -> Refusal | None:
+    """Only an open request can be withdrawn (E7)."""
+    return None if order.request else Refusal.REQUEST_NOT_OPEN
+
+
+# --- the seller (domain 5.2) ------------------------------------------------------------------------------
+
+
+def why_seller_cannot_cancel(order: OrderFacts, units: Units, *, whole: bool) -> Refusal | None:
+    """May the seller cancel? The whole order only while nothing was confirmed; units as long as they are open."""
+    if order.marketplace_fulfilled or order.status not in OPEN:
+        return Refusal.ORDER_NOT_CANCELABLE
+    if order.on_hold:
+        return Refusal.ORDER_ON_HOLD
+    if whole and order.status != "UNSHIPPED":
+        return Refusal.ORDER_NOT_CANCELABLE
+    return why_not_these_units(order, units)
+
+
+def why_seller_cannot_confirm(
+    order: OrderFacts, units: Units, *, interlock: Interlock, says_already_shipped: bool
+) -> Refusal | None:
+    """May the seller confirm a shipment? An open request stops a page once (domain 7.6)."""
+    if order.marketplace_fulfilled or order.status not in OPEN:
+        return Refusal.ORDER_NOT_SHIPPABLE
+    if order.on_hold:
+        return Refusal.ORDER_ON_HOLD
+    if refusal := why_not_these_units(order, units):
+        return refusal
+    if order.request and interlock != Interlock.WARN and not says_already_shipped:
+        return Refusal.OPEN_CANCELLATION_REQUEST
+    return None
+
+
+def why_seller_cannot_decline(order: OrderFacts, rules: Rules) -> Refusal | None:
+    """May the seller decline the open request? Also while the order is on hold."""
+    if not order.request:
+        return Refusal.REQUEST_NOT_OPEN
+    return None if rules.seller_may_decline else Refusal.DECLINE_NOT_ALLOWED
+
+
+# --- the marketplace and the clock (domain 5.3, 10) -------------------------------------------------------
+
+
+def why_marketplace_cannot_cancel(order: OrderFacts, units: Units, reason: Reason) -> Refusal | None:
+    """May the operator cancel? Any open unit; for a failed payment only before the first confirmation."""
+    if order.status not in UNFINISHED:
+        return Refusal.ORDER_NOT_CANCELABLE
+    if reason == Reason.PAYMENT_FAILED and order.status == "PARTIALLY_SHIPPED":
+        return Refusal.ORDER_NOT_CANCELABLE
+    return why_not_these_units(order, units)
+
+
+def why_sweep_cannot_cancel(order: OrderFacts, now: datetime) -> Refusal | None:
+    """Is the order overdue? Open, verified, not on hold, and `now` at or after the due moment."""
+    if order.marketplace_fulfilled or order.status not in OPEN:
+        return Refusal.ORDER_NOT_CANCELABLE
+    if order.on_hold:
+        return Refusal.ORDER_ON_HOLD
+    if order.auto_cancel_due_at is None or now < order.auto_cancel_due_at:
+        return Refusal.ORDER_NOT_CANCELABLE
+    return None
+
+
+def why_cannot_cancel(
+    order: OrderFacts,
+    units: Units,
+    *,
+    role: str,
+    reason: Reason,
+    whole: bool,
+    rules: Rules,
+    now: datetime,
+) -> Refusal | None:
+    """The question of cancelling, put to the rules of whoever acts."""
+    if reason == Reason.IMPORTED:
+        return why_not_these_units(order, units)
+    if reason == Reason.AUTO_NOT_CONFIRMED:
+        return why_sweep_cannot_cancel(order, now)
+    if role == "BUYER":
+        return why_buyer_cannot_cancel(order, units, rules, now)
+    if role == "SELLER":
+        if reason not in SELLER_REASONS:
+            return Refusal.REASON_UNKNOWN
+        return why_seller_cannot_cancel(order, units, whole=whole)
+    if reason not in MARKETPLACE_REASONS + SELLER_REASONS:
+        return Refusal.REASON_UNKNOWN
+    return why_marketplace_cannot_cancel(order, units, reason)
+
+
+# --- the table (domain 9.1) -------------------------------------------------------------------------------
+
+
+class Who(StrEnum):
+    """First column of the table."""
+
+    BUYER = "BUYER"
+    SELLER = "SELLER"
+    MARKETPLACE = "MARKETPLACE"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: in whose name, which code, whether it counts against the seller, printed on the help page?"""
+
+    who: Who
+    code: str
+    counts: bool
+    on_help_page: bool
+
+
+TABLE = (
+    Row(Who.BUYER, "BUY-1", counts=False, on_help_page=True),
+    Row(Who.BUYER, "BUY-2", counts=True, on_help_page=True),
+    Row(Who.SELLER, "SEL-1", counts=True, on_help_page=True),
+    Row(Who.SELLER, "SEL-2", counts=True, on_help_page=True),
+    Row(Who.SELLER, "SEL-3", counts=True, on_help_page=True),
+    Row(Who.MARKETPLACE, "MKT-1", counts=True, on_help_page=True),
+    Row(Who.MARKETPLACE, "MKT-2", counts=False, on_help_page=True),
+    Row(Who.MARKETPLACE, "MKT-3", counts=False, on_help_page=True),
+    Row(Who.BUYER, "BUY-0", counts=False, on_help_page=False),
+    Row(Who.SELLER, "BUY-3", counts=True, on_help_page=False),
+    Row(Who.SELLER, "SEL-9", counts=True, on_help_page=False),
+    Row(Who.MARKETPLACE, "MKT-4", counts=False, on_help_page=False),
+    Row(Who.MARKETPLACE, "MKT-9", counts=False, on_help_page=False),
+)
+COUNTS = {row.code: row.counts for row in TABLE}
+
+
+# --- does it count? (domain 9.2) --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CancellationFacts:
+    """What a verdict rests on. Stored with the cancellation, so that it can be judged again.
+
+    `covered` is what the open request covers (None without one), `requested_on` its local day,
+    `wish_messages` the buyer's messages that wish for a cancellation.
+    """
+
+    role: str
+    reason: Reason
+    units: Units
+    covered: Units | None = None
+    requested_on: date | None = None
+    ship_by_date: date | None = None
+    wish_messages: tuple[int, ...] = ()
+    open_request_counts: OpenRequestCounts = OpenRequestCounts.ALWAYS
+    operator_says_counts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Which row of the table a cancellation is, and whether it counts against the seller."""
+
+    code: str
+    counted: bool
+
+
+_MARKETPLACE_CODES = {
+    Reason.PAYMENT_FAILED: "MKT-3",
+    Reason.FRAUD: "MKT-2",
+    Reason.AUTO_NOT_CONFIRMED: "MKT-1",
+    Reason.IMPORTED: "MKT-9",
+    Reason.SUPPORT_FOR_BUYER: "MKT-4",
+    Reason.MARKETPLACE_OTHER: "MKT-9",
+}
+_SELLER_CODES = {
+    Reason.NO_INVENTORY: "SEL-1",
+    Reason.ADDRESS_UNDELIVERABLE: "SEL-2",
+    Reason.BUYER_NOT_REPLYING: "SEL-3",
+}
+
+
+def covers(covered: Units | None, units: Units) -> bool:
+    """Whether an open request covers every unit (domain 9.2, E11, E39)."""
+    return covered is not None and all(covered.get(key, 0) >= quantity for key, quantity in units.items())
+
+
+def classify(facts: CancellationFacts) -> Verdict:
+    """The row of the table that applies, and its effect (domain 9.2)."""
+    code = _code(facts)
+    if code == "MKT-9" and facts.reason == Reason.MARKETPLACE_OTHER:
+        return Verdict(code, facts.operator_says_counts)
+    if code == "MKT-1" and _open_request_excuses(facts):
+        return Verdict(code, counted=False)
+    return Verdict(code, COUNTS[code])
+
+
+def _code(facts: CancellationFacts) -> str:
+    """First match wins."""
+    if facts.role == "BUYER":
+        return "BUY-0"
+    if facts.role in {"SYSTEM", "MARKETPLACE"}:
+        if code := _MARKETPLACE_CODES.get(facts.reason):
+            return code
+        if facts.role == "SYSTEM" and facts.reason == Reason.BUYER_CANCELED:
+            return "BUY-1"
+        # Support acting for the seller is judged as if the seller had done it (D-06).
+    if facts.reason == Reason.BUYER_CANCELED:
+        if covers(facts.covered, facts.units):
+            return "BUY-1"
+        return "BUY-2" if facts.wish_messages else "BUY-3"
+    return _SELLER_CODES.get(facts.reason, "SEL-9")
+
+
+def _open_request_excuses(facts: CancellationFacts) -> bool:
+    """Whether an open request keeps an automatic cancellation from counting; by default it does not (D-18)."""
+    if facts.covered is None or facts.open_request_counts == OpenRequestCounts.ALWAYS:
+        return False
+    if facts.open_request_counts == OpenRequestCounts.NEVER:
+        return True
+    in_time = facts.requested_on and facts.ship_by_date and facts.requested_on > facts.ship_by_date
+    return not in_time
+
+
+# --- what becomes of an open request ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Units of one item in a request: asked for, cancelled as asked, and still open."""
+
+    quantity: int
+    approved: int
+    open: int
+
+
+def settle(asked: Asked, *, taken: int, approves: bool, open_after: int) -> Asked:
+    """One item of a request after units of it were cancelled or shipped.
+
+    `taken` units left the order; `approves` says they were cancelled as the buyer asked. Units nobody asked
+    for go first otherwise, so a request shrinks only when fewer units stay open than it covers.
+    """
+    approved_now = min(taken, asked.open) if approves else 0
+    return Asked(asked.quantity, asked.approved + approved_now, min(asked.open - approved_now, open_after))
+
+
+def status_of_settled(asked: list[Asked], otherwise: RequestStatus) -> RequestStatus:
+    """Status of a request from its items; `otherwise` is how it ends when nothing was approved."""
+    if any(item.open for item in asked):
+        return RequestStatus.OPEN
+    approved = sum(item.approved for item in asked)
+    if approved == sum(item.quantity for item in asked):
+        return RequestStatus.APPROVED
+    return RequestStatus.PARTLY_APPROVED if approved else otherwise
+
+
+def is_flagged(item_state: str) -> bool:
+    """Whether an item shows as requested by the buyer in every door (D-16)."""
+    return item_state in {"OPEN", "APPROVED"}

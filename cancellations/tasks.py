@@ -1,0 +1,12 @@
+"""The automatic cancellation, started by Celery beat."""
+
+from celery import shared_task
+from django.utils import timezone
+
+from . import actions, queries
+
+
+@shared_task
+def cancel_overdue_orders() -> int:
+    """Cancel every order nobody confirmed in time, by the database's clock. Harmless beside itself and when late."""
+    return actions.run_sweep(now=queries.database_now(), process_now=timezone.now()).cancelled

@@ -1,0 +1,144 @@
+"""Codes → sentences: refusals, reasons, rows of the table, why a cancellation counts."""
+
+from django.conf import settings
+from django.utils.translation import gettext, override
+from django.utils.translation import gettext_lazy as _
+
+from .models import Cancellation
+from .policy import Reason, Refusal, Who
+
+BANNER = _(
+    "購入者がこの注文のキャンセルをリクエストしています。"
+    "この注文をキャンセルしても、出品者のキャンセル率の指標に対して影響が発生することはありません。"
+)
+DO_NOT_SHIP = _("出荷しないでください（キャンセルリクエスト中）")
+ALREADY_SHIPPED = _(
+    "すでに出荷されています。商品の受取を拒否するか、商品到着後に返品手続きをしてください。"
+)
+
+REFUSALS: dict[str, object] = {
+    Refusal.ORDER_NOT_FOUND: _("注文が見つかりません。注文番号をご確認ください。"),
+    Refusal.ITEM_NOT_FOUND: _("この注文に含まれない商品が指定されています。画面を開き直してください。"),
+    Refusal.REQUEST_NOT_FOUND: _("キャンセルリクエストが見つかりません。"),
+    Refusal.PERMISSION_DENIED: _("この操作を行う権限がありません。店舗の管理者にご確認ください。"),
+    Refusal.ORDER_NOT_CANCELABLE: _("この注文は現在の状態ではキャンセルできません。最新の状態をご確認ください。"),
+    Refusal.ORDER_NOT_SHIPPABLE: _("この注文は現在の状態では出荷通知を送信できません。最新の状態をご確認ください。"),
+    Refusal.VERSION_CONFLICT: _(
+        "この注文はほかの操作で更新されました。最新の内容を確認してから、もう一度送信してください。"
+    ),
+    Refusal.REQUEST_ALREADY_OPEN: _("この注文はすでにキャンセルをリクエスト中です。"),
+    Refusal.REQUEST_NOT_OPEN: _("このキャンセルリクエストはすでに終了しています。最新の状態をご確認ください。"),
+    Refusal.REQUEST_LIMIT_REACHED: _("この注文でリクエストできる回数の上限に達しました。"),
+    Refusal.REQUEST_TOO_EARLY: _(
+        "前回のリクエストは承認されませんでした。出荷予定日を過ぎても出荷されない場合に、もう一度リクエストできます。"
+    ),
+    Refusal.DECLINE_NOT_ALLOWED: _("現在、キャンセルリクエストを断ることはできません。"),
+    Refusal.DIRECT_WINDOW_ELAPSED: _(
+        "ご注文から%(minutes)d分が経過したため、キャンセルをリクエストする必要があります。"
+    ),
+    Refusal.ORDER_ON_HOLD: _("マーケットプレイスがこの注文を確認中のため、操作できません。"),
+    Refusal.OPEN_CANCELLATION_REQUEST: _(
+        "購入者からのキャンセルリクエストがあります。すでに商品を発送済みの場合のみ、出荷通知を送信してください。"
+    ),
+    Refusal.ORDER_BUSY: _("ただいま他の処理を行っています。少し待ってから、もう一度送信してください。"),
+    Refusal.REASON_REQUIRED: _("理由を選択してください。"),
+    Refusal.REASON_UNKNOWN: _("選択できない理由です。一覧から選び直してください。"),
+    Refusal.QUANTITY_EXCEEDS_OPEN: _("指定した数量が、残りの数量を超えています。数量をご確認ください。"),
+    Refusal.ITEM_NOT_BUYER_CANCELABLE: _("購入者によるキャンセルができない商品が含まれています。"),
+    Refusal.IDEMPOTENCY_MISMATCH: _("この画面の内容はすでに送信されています。画面を開き直してください。"),
+}
+
+# First column of the table, and its scenarios (domain 9.1; brand replaced by 18).
+SCENARIOS = {
+    "BUY-1": _("購入者が公式のキャンセルリクエストを送信したため、キャンセルを行います"),
+    "BUY-2": _(
+        "マーケットプレイス・メッセージ管理ツールを介して購入者から依頼を受けたため、"
+        "キャンセルを行います(非公式のキャンセル手順)"
+    ),
+    "SEL-1": _("商品が在庫切れになったため、キャンセルを行います"),
+    "SEL-2": _("配送不可の住所であったため、キャンセルを行います"),
+    "SEL-3": _("購入者から返信がないため、キャンセルを行います"),
+    "MKT-1": _(
+        "出品者が出荷予定日から %(days)d日以内に出荷通知を送信しなかったため、"
+        "%(brand)sによって注文が自動的にキャンセルされました"
+    ),
+    "MKT-2": _("購入者の不正行為が検出されたため、%(brand)sによって注文が自動的にキャンセルされました"),
+    "MKT-3": _("支払いの確認に失敗したため、%(brand)sによって注文がキャンセルされました"),
+    "BUY-0": _("購入者が、ご自身でキャンセルできる時間内またはお支払いの確認中にキャンセルしました"),
+    "BUY-3": _("公式のキャンセルリクエストがないまま、「購入者によるキャンセル」を理由にキャンセルを行います"),
+    "SEL-9": _("価格設定の誤り、交換依頼、その他の理由で、キャンセルを行います"),
+    "MKT-4": _("購入者の依頼により、%(brand)sのサポートがキャンセルしました"),
+    "MKT-9": _("その他の理由で、%(brand)sがキャンセルしました"),
+}
+
+# Why a cancellation counts or does not, as one sentence without its code (domain 9.5).
+SENTENCES = {
+    "BUY-0": _("購入者が自分でキャンセルしたため、キャンセル率に含まれません"),
+    "BUY-1": _("公式のキャンセルリクエストに応じてキャンセルしたため、キャンセル率に含まれません"),
+    "BUY-2": _("公式のキャンセルリクエストがなく、メッセージでの依頼によりキャンセルしたため、キャンセル率に含まれます"),
+    "BUY-3": _(
+        "公式のキャンセルリクエストがないまま「購入者によるキャンセル」を理由にキャンセルしたため、"
+        "キャンセル率に含まれます"
+    ),
+    "SEL-1": _("在庫切れを理由に出品者がキャンセルしたため、キャンセル率に含まれます"),
+    "SEL-2": _("配送不可の住所を理由に出品者がキャンセルしたため、キャンセル率に含まれます"),
+    "SEL-3": _("購入者から返信がないことを理由に出品者がキャンセルしたため、キャンセル率に含まれます"),
+    "SEL-9": _("出品者の都合によりキャンセルしたため、キャンセル率に含まれます"),
+    "MKT-1": _("出荷通知が期限までに送信されず自動的にキャンセルされたため、キャンセル率に含まれます"),
+    "MKT-2": _("不正行為の検出により%(brand)sがキャンセルしたため、キャンセル率に含まれません"),
+    "MKT-3": _("支払いの確認に失敗して%(brand)sがキャンセルしたため、キャンセル率に含まれません"),
+    "MKT-4": _("購入者の依頼により%(brand)sのサポートがキャンセルしたため、キャンセル率に含まれません"),
+    "MKT-9": _("%(brand)sの判断によりキャンセルされたため、キャンセル率に含まれません"),
+}
+# Two codes whose effect a policy or an operator may turn round.
+TURNED_SENTENCES = {
+    "MKT-1": _("購入者のリクエスト中に自動的にキャンセルされたため、キャンセル率に含まれません"),
+    "MKT-9": _("%(brand)sの判断によりキャンセルされたため、キャンセル率に含まれます"),
+}
+
+
+def refusal(code: str, *, minutes: int | None = None) -> str:
+    """The sentence for a refusal code, in the reader's language; `minutes` is the direct window in force."""
+    text = REFUSALS.get(code)
+    if text is None:
+        return gettext("処理できませんでした。しばらくしてからもう一度お試しください。")
+    if minutes is None:
+        minutes = settings.DIRECT_CANCEL_MINUTES
+    return str(text) % {"minutes": minutes}
+
+
+def reason_label(reason: str) -> str:
+    """A cancellation's reason as shown to people."""
+    return str(Cancellation.Reason(reason).label)
+
+
+def seller_reasons(reasons: tuple[Reason, ...]) -> list[tuple[str, str]]:
+    """Choices of the seller's drop-down."""
+    return [(reason.value, reason_label(reason)) for reason in reasons]
+
+
+def who(row_who: Who) -> str:
+    """First column of the table."""
+    if row_who == Who.MARKETPLACE:
+        return str(settings.BRAND_NAME)
+    return gettext("購入者") if row_who == Who.BUYER else gettext("出品者")
+
+
+def scenario(code: str, *, days: int) -> str:
+    """Second column of the table; `days` is the automatic cancellation's setting."""
+    return str(SCENARIOS[code]) % {"brand": settings.BRAND_NAME, "days": days}
+
+
+def sentence(code: str, counted: bool) -> str:
+    """Why a cancellation counts or does not, in the reader's language, with its code."""
+    usual = SENTENCES[code]
+    if code in TURNED_SENTENCES and counted != (code == "MKT-1"):
+        usual = TURNED_SENTENCES[code]
+    text = str(usual) % {"brand": settings.BRAND_NAME}
+    return gettext("%(sentence)s（%(code)s）") % {"sentence": text, "code": code}
+
+
+def recorded_sentence(code: str, counted: bool) -> str:
+    """The sentence as kept with a cancellation: in Japanese, the original language."""
+    with override("ja"):
+        return sentence(code, counted)

@@ -1,0 +1,1 @@
+"""What was bought: orders, their items and their recipients."""

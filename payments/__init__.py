@@ -1,0 +1,1 @@
+"""What was reserved, charged and refunded, behind one small provider interface."""

@@ -1,0 +1,105 @@
+"""Listeners that call the provider: reserve, charge, release, refund. Each bears being called twice."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.actors import PAYMENT
+from cancellations.actions import CancelTarget, cancel
+from cancellations.policy import Reason
+from events.actions import NotYet
+from events.models import Delivery
+from orders.queries import lock_orders
+from orders.rules import Status
+
+from . import actions, queries
+from .models import Authorization, MoneyState
+from .providers import NONE, provider
+from .providers.base import Answer
+
+
+def reserve(delivery: Delivery, *, now: datetime) -> None:
+    """Reserve a placed order's money; held → payment verified, refused → the order is cancelled (MKT-3)."""
+    order_id = delivery.event.order_id
+    with transaction.atomic():
+        order = lock_orders([order_id])[order_id]
+        if order.status == Status.CANCELED:
+            return
+        authorization = actions.request_authorizations([order])[order_id]
+    if authorization.provider_ref or authorization.state != Authorization.State.REQUESTED:
+        return
+    reservation = provider(authorization.provider).reserve(
+        key=f"reserve-{order.number}",
+        amount=authorization.amount,
+        currency=authorization.currency,
+        method=order.payment_method,
+    )
+    if reservation.answer == Answer.REFUSED:
+        actions.mark_authorization(authorization, state=Authorization.State.FAILED, reference="")
+        cancel(targets=[CancelTarget(order_id, Reason.PAYMENT_FAILED)], by=PAYMENT, now=now)
+    elif reservation.answer == Answer.HELD or order.payment_verified_at:
+        actions.mark_authorization(authorization, state=Authorization.State.HELD, reference=reservation.reference)
+        actions.verify_payment(order_ids=[order_id], by=PAYMENT, now=now)
+    else:
+        state = Authorization.State.REQUESTED
+        actions.mark_authorization(authorization, state=state, reference=reservation.reference)
+
+
+def charge(delivery: Delivery, *, now: datetime) -> None:
+    """Take the money of a first shipment confirmation."""
+    due = queries.charge_of_event(delivery.event_id)
+    if due is None or due.state != MoneyState.PENDING:
+        return
+    authorization = _reserved(due.order_id)
+    reference = ""
+    if authorization.provider != NONE:
+        reference = provider(authorization.provider).charge(
+            key=f"charge-{due.pk}",
+            reservation=authorization.provider_ref or "",
+            amount=due.amount,
+            currency=due.currency,
+        )
+    actions.mark_charged(due, reference=reference, now=now)
+
+
+def release_authorization(delivery: Delivery, *, now: datetime) -> None:
+    """Tell the provider to give up what a cancellation released."""
+    order_id = delivery.event.order_id
+    if queries.authorizations_of([order_id]).get(order_id) is None:
+        return  # cancelled before anything was reserved
+    authorization = _reserved(order_id)
+    if authorization.provider != NONE and authorization.state == Authorization.State.HELD:
+        provider(authorization.provider).release(
+            key=f"release-{delivery.event_id}",
+            reservation=authorization.provider_ref or "",
+            amount=authorization.released,
+            currency=authorization.currency,
+        )
+    actions.mark_released(authorization)
+
+
+def refund(delivery: Delivery, *, now: datetime) -> None:
+    """Send back what a cancellation after the charge refunds; the charge itself must have gone through."""
+    due = queries.refund_of_event(delivery.event_id)
+    if due is None or due.state != MoneyState.PENDING:
+        return
+    if due.charge.state != MoneyState.SUCCEEDED:
+        raise NotYet("the charge has not gone through yet")
+    reference = ""
+    authorization = _reserved(due.order_id)
+    if authorization.provider != NONE:
+        reference = provider(authorization.provider).refund(
+            key=due.idempotency_key,
+            charge=due.charge.provider_ref or "",
+            amount=due.amount,
+            currency=due.currency,
+        )
+    actions.mark_refunded(due, reference=reference, now=now)
+
+
+def _reserved(order_id: int) -> Authorization:
+    """The reservation, once the provider has answered to it."""
+    authorization = queries.authorizations_of([order_id])[order_id]
+    if authorization.state == Authorization.State.REQUESTED:
+        raise NotYet("the reservation has not been made yet")
+    return authorization

@@ -1,0 +1,1 @@
+"""What left the seller's hands: shipment confirmations."""
