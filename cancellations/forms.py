@@ -1,0 +1,267 @@
+"""Forms of requesting, withdrawing, declining and cancelling. They check the shape; the policy decides."""
+
+from collections.abc import Mapping, Sequence
+
+from django import forms
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from events.forms import ActForm
+
+from . import policy, wording
+from .policy import Reason
+
+CHOOSE = ("", gettext_lazy("選択してください"))
+REASON_MISSING = gettext_lazy("キャンセルの理由を選択してください。")
+REASON_UNKNOWN = gettext_lazy("選択できない理由です。一覧から選び直してください。")
+DECLINE_REASONS = (
+    (policy.DeclineReason.ALREADY_SHIPPED.value, gettext_lazy("すでに発送した")),
+    (policy.DeclineReason.IN_PRODUCTION.value, gettext_lazy("受注生産・加工のため")),
+    (policy.DeclineReason.LABEL_HANDED_OVER.value, gettext_lazy("配送会社に引き渡し済み")),
+    (policy.DeclineReason.OTHER.value, gettext_lazy("その他")),
+)
+
+
+def memo_field() -> forms.CharField:
+    """The seller's own note."""
+    return forms.CharField(
+        label=gettext_lazy("出品者メモ"),
+        help_text=gettext_lazy("社内用です。購入者には表示されません。1,000文字まで。"),
+        max_length=1000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"max_length": gettext_lazy("出品者メモは1,000文字以内で入力してください。")},
+    )
+
+
+class CancelForm(ActForm):
+    """Cancel a whole order, as the seller."""
+
+    reason = forms.ChoiceField(
+        label=gettext_lazy("キャンセルの理由"),
+        error_messages={"required": REASON_MISSING, "invalid_choice": REASON_UNKNOWN},
+    )
+    seller_memo = memo_field()
+    restock = forms.BooleanField(label=gettext_lazy("キャンセルした数量を在庫に戻す"), required=False, initial=True)
+    # The reason that the box of `restock` was shown for: out of stock turns its usual state round.
+    restock_for = forms.ChoiceField(required=False, choices=[("", ""), *((each, each) for each in Reason)])
+    confirmed = forms.CharField(required=False, max_length=40)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].choices = [CHOOSE, *wording.seller_reasons(policy.SELLER_REASONS)]
+
+    @property
+    def reason_chosen(self) -> Reason:
+        """The reason, as the policy knows it."""
+        return Reason(self.cleaned_data["reason"])
+
+    @property
+    def restock_chosen(self) -> bool | None:
+        """What the person chose for the stock; None if the box was shown for a reason of the other kind."""
+        usual = self.reason_chosen not in policy.NOT_RESTOCKED
+        shown_usual = self.cleaned_data["restock_for"] not in policy.NOT_RESTOCKED
+        return self.cleaned_data["restock"] if usual == shown_usual else None
+
+
+class UnitsForm(ActForm):
+    """Choose items of an order and how many units of each: one box and one number per open item."""
+
+    none_chosen = gettext_lazy("キャンセルする商品を選択してください。")
+
+    def __init__(self, *args, lines: Sequence, preset: Mapping[int, int] | None = None, **kwargs):
+        """`lines` are the items with open units; `preset` the units chosen at first (all of them without it)."""
+        super().__init__(*args, **kwargs)
+        self.lines = list(lines)
+        for line in self.lines:
+            chosen = line.quantity_open if preset is None else preset.get(line.pk, 0)
+            self.fields[f"take-{line.item_id}"] = forms.BooleanField(
+                label=line.title, required=False, initial=chosen > 0
+            )
+            self.fields[f"quantity-{line.item_id}"] = forms.IntegerField(
+                label=_("数量"),
+                min_value=1,
+                max_value=line.quantity_open,
+                required=False,
+                initial=chosen or line.quantity_open,
+                widget=forms.Select(
+                    choices=[(number, number) for number in range(1, line.quantity_open + 1)],
+                    attrs={"class": "form-select"},
+                ),
+                error_messages={
+                    "invalid": _("数量を選択してください。"),
+                    "min_value": _("数量は1以上を選択してください。"),
+                    "max_value": _("残りの数量を超えています。数量を選び直してください。"),
+                },
+            )
+
+    def rows(self):
+        """Each item with its box and its number, for the page."""
+        return [(line, self[f"take-{line.item_id}"], self[f"quantity-{line.item_id}"]) for line in self.lines]
+
+    def clean(self):
+        """Ask for at least one unit."""
+        cleaned = super().clean()
+        if self.lines and not self.errors and not self.units:
+            self.add_error(f"take-{self.lines[0].item_id}", self.none_chosen)
+        return cleaned
+
+    @property
+    def units(self) -> dict[int, int]:
+        """The chosen units by item."""
+        return {
+            line.pk: self.cleaned_data.get(f"quantity-{line.item_id}") or line.quantity_open
+            for line in self.lines
+            if self.cleaned_data.get(f"take-{line.item_id}")
+        }
+
+
+class BuyerReasonField(forms.ChoiceField):
+    """A reason of the operator's list, in the reader's language."""
+
+    def offer(self, reasons: Sequence) -> None:
+        """Show these reasons; their labels are what the request will carry."""
+        english = (get_language() or "").startswith("en")
+        self.labels = {each.code: each.label_en if english else each.label_ja for each in reasons}
+        self.choices = [CHOOSE, *self.labels.items()]
+
+
+class DirectCancelForm(UnitsForm):
+    """Cancel alone, as the buyer."""
+
+    reason = BuyerReasonField(
+        label=gettext_lazy("キャンセルの理由"), required=False, error_messages={"invalid_choice": REASON_UNKNOWN}
+    )
+
+    def __init__(self, *args, reasons: Sequence, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].offer(reasons)
+
+
+class RequestForm(UnitsForm):
+    """Ask the seller to cancel, as the buyer."""
+
+    reason = BuyerReasonField(
+        label=gettext_lazy("キャンセルの理由"),
+        error_messages={"required": REASON_MISSING, "invalid_choice": REASON_UNKNOWN},
+    )
+    text = forms.CharField(
+        label=gettext_lazy("出品者へのコメント"),
+        help_text=gettext_lazy("500文字まで。"),
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"max_length": gettext_lazy("コメントは500文字以内で入力してください。")},
+    )
+
+    def __init__(self, *args, reasons: Sequence, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].offer(reasons)
+
+    @property
+    def reason_label(self) -> str:
+        """The words of the chosen reason, to be frozen with the request."""
+        return self.fields["reason"].labels[self.cleaned_data["reason"]]
+
+
+class WithdrawForm(ActForm):
+    """Take a request back: nothing to fill in."""
+
+
+class CancelItemsForm(ActForm):
+    """Cancel items or units, as the seller: a number and a reason per item."""
+
+    seller_memo = memo_field()
+    confirmed = forms.CharField(required=False, max_length=2000)
+
+    def __init__(self, *args, lines: Sequence, preset: Mapping[int, int] | None = None, **kwargs):
+        """`preset` are the units that an open request covers; they come with its reason."""
+        super().__init__(*args, **kwargs)
+        self.lines = list(lines)
+        for line in self.lines:
+            chosen = (preset or {}).get(line.pk, 0)
+            self.fields[f"quantity-{line.item_id}"] = forms.IntegerField(
+                label=_("キャンセルする数量"),
+                min_value=0,
+                max_value=line.quantity_open,
+                required=False,
+                initial=chosen,
+                widget=forms.Select(
+                    choices=[(number, number) for number in range(line.quantity_open + 1)],
+                    attrs={"class": "form-select"},
+                ),
+                error_messages={
+                    "invalid": _("数量を選択してください。"),
+                    "max_value": _("残りの数量を超えています。数量を選び直してください。"),
+                },
+            )
+            self.fields[f"reason-{line.item_id}"] = forms.ChoiceField(
+                label=_("キャンセルの理由"),
+                choices=[CHOOSE, *wording.seller_reasons(policy.SELLER_REASONS)],
+                required=False,
+                initial=Reason.BUYER_CANCELED.value if chosen else "",
+                widget=forms.Select(attrs={"class": "form-select"}),
+                error_messages={"invalid_choice": REASON_UNKNOWN},
+            )
+
+    def rows(self):
+        """Each item with its number and its reason, for the page."""
+        return [(line, self[f"quantity-{line.item_id}"], self[f"reason-{line.item_id}"]) for line in self.lines]
+
+    def clean(self):
+        """Ask for a reason wherever units are cancelled, and for at least one unit."""
+        cleaned = super().clean()
+        chosen = [line for line in self.lines if cleaned.get(f"quantity-{line.item_id}")]
+        for line in chosen:
+            name = f"reason-{line.item_id}"
+            if not cleaned.get(name) and name not in self.errors:
+                self.add_error(name, REASON_MISSING)
+        if self.lines and not chosen and not self.errors:
+            self.add_error(f"quantity-{self.lines[0].item_id}", _("キャンセルする数量を選択してください。"))
+        return cleaned
+
+    @property
+    def units_by_reason(self) -> dict[Reason, dict[int, int]]:
+        """The chosen units, grouped by reason."""
+        grouped: dict[Reason, dict[int, int]] = {}
+        for line in self.lines:
+            if quantity := self.cleaned_data.get(f"quantity-{line.item_id}"):
+                reason = Reason(self.cleaned_data[f"reason-{line.item_id}"])
+                grouped.setdefault(reason, {})[line.pk] = quantity
+        return grouped
+
+
+class DeclineForm(ActForm):
+    """Answer a request with no, as the seller."""
+
+    reason = forms.ChoiceField(
+        label=gettext_lazy("断る理由"),
+        error_messages={"required": gettext_lazy("断る理由を選択してください。"), "invalid_choice": REASON_UNKNOWN},
+    )
+    tracking = forms.CharField(
+        label=gettext_lazy("お問い合わせ番号"),
+        help_text=gettext_lazy("すでに発送した場合に、購入者へお知らせします。"),
+        max_length=60,
+        required=False,
+        error_messages={"max_length": gettext_lazy("お問い合わせ番号は60文字以内で入力してください。")},
+    )
+    text = forms.CharField(
+        label=gettext_lazy("購入者への説明"),
+        help_text=gettext_lazy("理由が「その他」の場合は必ず入力してください。500文字まで。"),
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        error_messages={"max_length": gettext_lazy("説明は500文字以内で入力してください。")},
+    )
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].choices = [CHOOSE, *DECLINE_REASONS]
+
+    def clean(self):
+        """「その他」 must be explained."""
+        cleaned = super().clean()
+        if cleaned.get("reason") == policy.DeclineReason.OTHER and not cleaned.get("text"):
+            self.add_error("text", _("理由が「その他」の場合は、購入者への説明を入力してください。"))
+        return cleaned

@@ -1,0 +1,53 @@
+"""Forms around the lists of orders, and the demo's test order."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from events.forms import ActForm
+
+SORTS = (
+    ("due", _("回答期限が近い順")),
+    ("ship-by", _("出荷予定日が近い順")),
+    ("newest", _("新しい注文順")),
+)
+DATE_ERRORS = {"invalid": _("日付を「2026-07-08」の形で入力してください。")}
+
+
+class FilterForm(forms.Form):
+    """What 注文管理 is searched and sorted by. What cannot be read is left out, and said beside its field."""
+
+    q = forms.CharField(label=_("注文番号・購入者名・SKU"), max_length=100, required=False)
+    placed_from = forms.DateField(label=_("注文日（開始）"), required=False, error_messages=DATE_ERRORS)
+    placed_to = forms.DateField(label=_("注文日（終了）"), required=False, error_messages=DATE_ERRORS)
+    sort = forms.ChoiceField(label=_("並べ替え"), choices=SORTS, required=False)
+
+    def add_prefix(self, field_name: str) -> str:
+        """Dates are `from` and `to` in the address; Python keeps the first of these words for itself."""
+        return super().add_prefix({"placed_from": "from", "placed_to": "to"}.get(field_name, field_name))
+
+    @property
+    def day_from(self) -> date | None:
+        return self.cleaned_data.get("placed_from")
+
+    @property
+    def day_to(self) -> date | None:
+        return self.cleaned_data.get("placed_to")
+
+
+class TestOrderForm(ActForm):
+    """A test order in the demo shop: which goods, how many, and how old it should be."""
+
+    __test__ = False  # no test class, whatever its name begins with
+
+    goods = forms.ChoiceField(label=_("商品"))
+    quantity = forms.TypedChoiceField(
+        label=_("数量"), coerce=int, choices=[(number, str(number)) for number in (1, 2, 3)], initial=1
+    )
+    is_pending = forms.BooleanField(label=_("お支払いの確認中にする"), required=False)
+
+    def __init__(self, *args, goods: Sequence[tuple[str, str]], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["goods"].choices = goods

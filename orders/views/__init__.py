@@ -1,0 +1,1 @@
+"""Pages about orders: one module per reader."""
