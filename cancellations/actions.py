@@ -24,7 +24,7 @@ from payments import queries as payment_queries
 from payments.actions import MoneyBack, give_back
 
 from . import policy, queries
-from .models import Cancellation, CancellationItem, CancellationRequest, RequestItem, SweepRun
+from .models import Cancellation, CancellationItem, CancellationRequest, PolicyVersion, RequestItem, SweepRun
 from .policy import Reason, Refusal
 from .wording import recorded_sentence
 
@@ -620,3 +620,14 @@ def run_sweep(*, now: datetime, process_now: datetime | None = None) -> SweepRun
     run.finished_at = now + (queries.database_now() - now if process_now else timedelta(0))
     run.save(update_fields=["cancelled", "failed", "refusal", "finished_at"])
     return run
+
+
+# --- the policy itself ------------------------------------------------------------------------------------
+
+
+def start_policy(version: PolicyVersion) -> None:
+    """Let a new version of the policy rule from its start, under the number after the last one (domain 17)."""
+    with transaction.atomic():
+        last = PolicyVersion.objects.select_for_update().order_by("-number").first()
+        version.number = last.number + 1 if last else 2
+        version.save(force_insert=True)

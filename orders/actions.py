@@ -94,8 +94,10 @@ def change(order: Order, *, now: datetime) -> None:
         shipped=sum(line.quantity_shipped for line in order.lines),
         cancelled=sum(line.quantity_cancelled for line in order.lines),
     )
-    if order.status == rules.Status.CANCELED and order.cancelled_at is None:
+    if order.status == rules.Status.CANCELED:
         order.cancelled_at = now
+    if order.status in rules.FINAL_STATUSES:
+        order.on_hold, order.held_at = False, None
 
 
 def save_orders(orders: Iterable[Order]) -> None:
@@ -375,7 +377,7 @@ def _operate(
             order = locked.get(order_id)
             if order is None:
                 outcomes.append(Outcome(order_id, Result.ERROR, "ORDER_NOT_FOUND"))
-            elif order.status in {rules.Status.SHIPPED, rules.Status.CANCELED}:
+            elif order.status in rules.FINAL_STATUSES:
                 outcomes.append(outcome(order, Result.ERROR, "ORDER_NOT_CANCELABLE"))
             elif name := alter(order):
                 change(order, now=now)

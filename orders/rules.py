@@ -21,6 +21,7 @@ class Status(StrEnum):
 
 
 OPEN_STATUSES = frozenset({Status.UNSHIPPED, Status.PARTIALLY_SHIPPED})
+FINAL_STATUSES = frozenset({Status.SHIPPED, Status.CANCELED})
 
 # Currencies without a minor unit: their amounts are whole numbers.
 WHOLE_CURRENCIES = frozenset({"JPY", "KRW"})

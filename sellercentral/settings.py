@@ -166,6 +166,7 @@ SPAPI_RATE_LIMITS = _switch("SPAPI_RATE_LIMITS", default=True)
 
 INSTALLED_APPS = [
     "sellercentral.apps.SellercentralConfig",
+    "django.contrib.auth",
     "accounts",
     "events",
     "orders",
@@ -173,11 +174,11 @@ INSTALLED_APPS = [
     "cancellations",
     "shipments",
     "django.contrib.admin",
-    "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.humanize",
+    "django.contrib.postgres",
     "sellercentral.apps.PortalStaticFilesConfig",
     "crispy_forms",
     "crispy_bootstrap5",
@@ -410,6 +411,7 @@ MEDIA_ROOT = VAR_DIR / "media"
 
 # --- logs -------------------------------------------------------------------------------------------------
 
+LOG_LEVEL = _text("LOG_LEVEL", "INFO" if PRODUCTION else "WARNING").upper()
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -425,9 +427,9 @@ LOGGING: dict[str, Any] = {
             "formatter": "json" if PRODUCTION else "plain",
         }
     },
-    "root": {"handlers": ["console"], "level": "INFO" if PRODUCTION else "WARNING"},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
-        "django": {"handlers": [], "level": "INFO" if PRODUCTION else "WARNING", "propagate": True},
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         "django.server": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }
