@@ -7,7 +7,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from events.forms import ActForm
+from events.forms import ActForm, VersionedActForm
 
 from . import policy, wording
 from .policy import Reason
@@ -35,7 +35,7 @@ def memo_field() -> forms.CharField:
     )
 
 
-class CancelForm(ActForm):
+class CancelForm(VersionedActForm):
     """Cancel a whole order, as the seller."""
 
     reason = forms.ChoiceField(
@@ -77,7 +77,10 @@ class UnitsForm(ActForm):
         for line in self.lines:
             chosen = line.quantity_open if preset is None else preset.get(line.pk, 0)
             self.fields[f"take-{line.item_id}"] = forms.BooleanField(
-                label=line.title, required=False, initial=chosen > 0
+                label=line.title,
+                required=False,
+                initial=chosen > 0,
+                widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
             )
             self.fields[f"quantity-{line.item_id}"] = forms.IntegerField(
                 label=_("数量"),
@@ -169,7 +172,7 @@ class WithdrawForm(ActForm):
     """Take a request back: nothing to fill in."""
 
 
-class CancelItemsForm(ActForm):
+class CancelItemsForm(VersionedActForm):
     """Cancel items or units, as the seller: a number and a reason per item."""
 
     seller_memo = memo_field()
@@ -232,7 +235,7 @@ class CancelItemsForm(ActForm):
         return grouped
 
 
-class DeclineForm(ActForm):
+class DeclineForm(VersionedActForm):
     """Answer a request with no, as the seller."""
 
     reason = forms.ChoiceField(

@@ -1,7 +1,6 @@
 """Forms around the lists of orders, and the demo's test order."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -9,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from events.forms import ActForm
 
 SORTS = (
-    ("due", _("回答期限が近い順")),
-    ("ship-by", _("出荷予定日が近い順")),
+    ("answer", _("回答期限が近い順")),
+    ("ship_by", _("出荷予定日が近い順")),
     ("newest", _("新しい注文順")),
 )
 DATE_ERRORS = {"invalid": _("日付を「2026-07-08」の形で入力してください。")}
@@ -28,26 +27,20 @@ class FilterForm(forms.Form):
         """Dates are `from` and `to` in the address; Python keeps the first of these words for itself."""
         return super().add_prefix({"placed_from": "from", "placed_to": "to"}.get(field_name, field_name))
 
-    @property
-    def day_from(self) -> date | None:
-        return self.cleaned_data.get("placed_from")
-
-    @property
-    def day_to(self) -> date | None:
-        return self.cleaned_data.get("placed_to")
-
 
 class TestOrderForm(ActForm):
-    """A test order in the demo shop: which goods, how many, and how old it should be."""
+    """A test order in a demo shop: of whom, which goods, how many, and whether payment is still being verified."""
 
     __test__ = False  # no test class, whatever its name begins with
 
+    seller = forms.TypedChoiceField(label=_("出品者"), coerce=int)
     goods = forms.ChoiceField(label=_("商品"))
     quantity = forms.TypedChoiceField(
         label=_("数量"), coerce=int, choices=[(number, str(number)) for number in (1, 2, 3)], initial=1
     )
     is_pending = forms.BooleanField(label=_("お支払いの確認中にする"), required=False)
 
-    def __init__(self, *args, goods: Sequence[tuple[str, str]], **kwargs):
+    def __init__(self, *args, sellers: Sequence[tuple[int, str]], goods: Sequence[tuple[str, str]], **kwargs):
         super().__init__(*args, **kwargs)
+        self.fields["seller"].choices = sellers
         self.fields["goods"].choices = goods

@@ -362,3 +362,9 @@ def _read_cursor(cursor: str, scope: str) -> tuple[int, list[Any], bool]:
     moment, pk = edge["key"]
     key = datetime.fromisoformat(moment) if "T" in moment else date.fromisoformat(moment)
     return edge["lane"], [key, pk], edge["back"]
+
+
+def not_cancelable_in(order_ids: Sequence[int]) -> dict[int, str]:
+    """Why items of these orders cannot be cancelled on the buyer's request, by item; others are left out."""
+    kept = OrderItem.objects.filter(order_id__in=order_ids, buyer_cancelable=False)
+    return dict(kept.values_list("pk", "not_cancelable_reason"))

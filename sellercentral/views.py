@@ -15,7 +15,7 @@ def home(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated:
         return sign_in_first(request)
     if membership_of(request.user):
-        return redirect("seller:orders")
+        return redirect("seller:home")
     if request.user.is_staff:
         return redirect("admin:index")
     return redirect("buyer:account")

@@ -7,9 +7,10 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from cancellations.forms import UnitsForm
+from events.forms import VersionedActForm
 
 
-class ConfirmShipmentForm(UnitsForm):
+class ConfirmShipmentForm(VersionedActForm, UnitsForm):
     """What left, when, and with whom."""
 
     none_chosen = _("出荷した商品を選択してください。")

@@ -1,7 +1,8 @@
 """注文管理 and 注文の詳細."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -17,7 +18,7 @@ from cancellations.actions import see_requests
 from cancellations.forms import CancelForm
 from cancellations.policy import Reason
 from cancellations.wording import BANNER, reason_label, sentence
-from orders import listing
+from orders import lists
 from orders.forms import FilterForm
 from orders.queries import order_of_seller
 from orders.rules import Status
@@ -41,15 +42,21 @@ class Standing:
     order: object
     facts: policy.OrderFacts
     request: object | None
+    titles: Mapping[int, str]
     may_act: bool
-    decline_offered: bool = True
-    cancellation: object | None = None
-    requested: list[tuple[object, int]] = field(default_factory=list)
+    rules: policy.Rules
+    note: cancellation_queries.Note | None = None
 
     @property
     def whole_request(self) -> bool:
         """Whether the open request covers all that is open."""
         return bool(self.facts.request) and policy.covers(self.facts.request.covered, self.facts.open_units())
+
+    @property
+    def requested(self) -> list[tuple[str, int]]:
+        """What the open request still covers: title and units."""
+        covered = self.facts.request.covered if self.facts.request else {}
+        return [(self.titles[key], quantity) for key, quantity in covered.items()]
 
     @property
     def may_cancel(self) -> bool:
@@ -71,7 +78,7 @@ class Standing:
     @property
     def may_decline(self) -> bool:
         """Whether the open request may be declined here."""
-        return self.may_act and self.decline_offered and self.request is not None
+        return self.may_act and not policy.why_seller_cannot_decline(self.facts, self.rules)
 
     @property
     def hides_buyer(self) -> bool:
@@ -86,35 +93,57 @@ class Standing:
     @property
     def units_shipped(self) -> int:
         """Shipped units in all."""
-        return sum(line.quantity_shipped for line in self.order.lines)
+        return sum(item.shipped for item in self.facts.items)
 
     @property
     def units_ordered(self) -> int:
         """Ordered units in all."""
-        return sum(line.quantity_ordered for line in self.order.lines)
+        return sum(item.ordered for item in self.facts.items)
 
     @property
     def reason_of_end(self) -> str:
         """Why a cancelled order was cancelled, in words."""
-        return reason_label(self.cancellation.reason) if self.cancellation else ""
+        if self.order.status != Status.CANCELED or not (self.note and self.note.reason):
+            return ""
+        return reason_label(self.note.reason)
 
 
-def standing_of(order, request, *, may_act: bool, rules: policy.Rules, cancellation=None) -> Standing:
-    """Put an order beside its open request."""
-    asked = cancellation_queries.Asked()
-    if request is not None:
-        asked.open, asked.lines = request, list(request.items.all())
-    facts = cancellation_queries.facts_of(order, asked)
-    titles = {line.pk: line for line in order.lines}
-    covered = facts.request.covered if facts.request else {}
+def standing_of(request: HttpRequest, order, now: datetime) -> Standing:
+    """Put an order of the shop beside what was asked about it."""
+    asked = cancellation_queries.asked_of([order.pk]).get(order.pk)
     return Standing(
         order,
-        facts,
+        cancellation_queries.facts_of(order, asked),
+        asked.open if asked else None,
+        {line.pk: line.title for line in order.lines},
+        request.membership.may_act,
+        cancellation_queries.rules_at(now),
+    )
+
+
+HOME_ROWS = 5
+
+
+@require_safe
+@seller_page
+def home(request: HttpRequest) -> HttpResponse:
+    """ホーム: what waits for an answer and what is about to be cancelled, by deadline."""
+    now = timezone.now()
+    seller_id, may_act = request.membership.seller_id, request.membership.may_act
+    asked = lists.page_of_seller(seller_id, lists.Wish(requested=True), cursor="", now=now, size=HOME_ROWS)
+    due = lists.page_of_seller(seller_id, lists.Wish(due=True), cursor="", now=now, size=HOME_ROWS)
+    counts = lists.counts_of_seller(seller_id, now=now)
+    return render(
         request,
-        may_act,
-        rules.seller_may_decline,
-        cancellation,
-        [(titles[key], quantity) for key, quantity in covered.items()],
+        "orders/seller_home.html",
+        {
+            "here": "home",
+            "now": now,
+            "waiting": counts["requested"],
+            "counts": counts,
+            "asked": _standings(asked.rows, may_act=may_act, now=now),
+            "due": _standings(due.rows, may_act=may_act, now=now),
+        },
     )
 
 
@@ -123,83 +152,97 @@ def standing_of(order, request, *, may_act: bool, rules: policy.Rules, cancellat
 def orders(request: HttpRequest) -> HttpResponse:
     """注文管理: the shop's orders, what runs out first at the top."""
     now = timezone.now()
-    seller = request.membership.seller
+    seller_id = request.membership.seller_id
     form = FilterForm(request.GET)
     form.is_valid()
     tab = request.GET.get("status", "")
-    filters = listing.Filters(
+    wish = lists.Wish(
         status=STATUS_OF_TAB.get(tab, ""),
         requested=request.GET.get("requested") == "1",
-        due_soon=request.GET.get("due") == "1",
+        due=request.GET.get("due") == "1",
         late=request.GET.get("late") == "1",
-        search=form.cleaned_data.get("q", ""),
-        placed_from=form.day_from,
-        placed_to=form.day_to,
+        q=form.cleaned_data.get("q", ""),
+        placed_from=form.cleaned_data.get("placed_from"),
+        placed_to=form.cleaned_data.get("placed_to"),
+        sort=form.cleaned_data.get("sort") or lists.SORT_ANSWER,
     )
-    page = listing.orders_of_seller(
-        seller.pk,
-        filters,
-        sort=form.cleaned_data.get("sort") or "due",
-        cursor=request.GET.get("cursor", ""),
-        now=now,
+    cursor = request.GET.get("cursor", "")
+    try:
+        page = lists.page_of_seller(seller_id, wish, cursor=cursor, now=now)
+    except lists.BadCursor:
+        page = lists.page_of_seller(seller_id, wish, cursor="", now=now)
+    rows = _standings(page.rows, may_act=request.membership.may_act, now=now)
+    _mark_seen(
+        seller_id,
+        [row.order.pk for row in rows if row.request and not row.request.seen_at],
+        now,
     )
-    rows = _rows(page.orders, request.membership.may_act, now)
-    _mark_seen(seller.pk, [row.request for row in rows], now)
-    counts = listing.counts_of_seller(seller.pk, now)
+    counts = lists.counts_of_seller(seller_id, now=now)
     return render(
         request,
         "orders/seller_orders.html",
         {
             "here": "orders",
             "now": now,
-            "waiting": counts.requested,
+            "waiting": counts["requested"],
             "counts": counts,
-            "tabs": [(value, words, getattr(counts, name) if name else 0) for value, words, name in _tabs()],
+            "tabs": [
+                ("", _("すべて"), 0),
+                ("pending", _("保留中"), counts["PENDING"]),
+                ("unshipped", _("未出荷"), counts["UNSHIPPED"]),
+                ("partially-shipped", _("一部出荷済み"), counts["PARTIALLY_SHIPPED"]),
+                ("shipped", _("出荷済み"), 0),
+                ("cancelled", _("キャンセル済み"), 0),
+            ],
             "tab": tab if tab in STATUS_OF_TAB else "",
             "form": form,
-            "filters": filters,
+            "wish": wish,
+            "narrowed": replace(wish, sort=lists.SORT_ANSWER) != lists.Wish(),
             "rows": rows,
             "page": page,
-            "soon": now + listing.SOON,
+            "soon": now + lists.CANCEL_SOON,
             "banner": BANNER,
         },
     )
 
 
-def _tabs():
-    return (
-        ("", _("すべて"), ""),
-        ("pending", _("保留中"), "pending"),
-        ("unshipped", _("未出荷"), "unshipped"),
-        ("partially-shipped", _("一部出荷済み"), "partially_shipped"),
-        ("shipped", _("出荷済み"), ""),
-        ("cancelled", _("キャンセル済み"), ""),
-    )
-
-
-def _rows(found, may_act: bool, now) -> list[Standing]:
-    asked = [order.pk for order in found if order.answer_due_at]
-    ended = [order.pk for order in found if order.status == Status.CANCELED]
-    requests = cancellation_queries.open_requests_of(asked) if asked else {}
-    cancellations = cancellation_queries.last_cancellations_of(ended) if ended else {}
+def _standings(rows: Sequence[lists.Row], *, may_act: bool, now: datetime) -> list[Standing]:
+    """Put each row of the list beside its open request."""
+    notes = cancellation_queries.notes_for([row.pk for row in rows]) if rows else {}
     rules = cancellation_queries.rules_at(now)
     return [
-        standing_of(
-            order,
-            requests.get(order.pk),
-            may_act=may_act,
-            rules=rules,
-            cancellation=cancellations.get(order.pk),
+        Standing(
+            row,
+            facts_of_row(row, notes[row.pk]),
+            notes[row.pk].request,
+            {line.key: line.title for line in row.lines},
+            may_act,
+            rules,
+            notes[row.pk],
         )
-        for order in found
+        for row in rows
     ]
 
 
-def _mark_seen(seller_id: int, requests, now) -> None:
-    """Keep that a person of the shop has seen these requests; once each (domain 8)."""
-    unseen = [request.order_id for request in requests if request and not request.seen_by_seller_at]
-    if unseen:
-        see_requests(seller_id=seller_id, order_ids=unseen, now=now)
+def facts_of_row(row: lists.Row, note: cancellation_queries.Note) -> policy.OrderFacts:
+    """What the policy looks at, from a row of a list."""
+    request = note.request
+    return policy.OrderFacts(
+        status=row.status,
+        placed_at=row.placed_at,
+        items=tuple(policy.ItemFacts(line.key, line.ordered, line.shipped, line.cancelled) for line in row.lines),
+        ship_by_date=row.ship_by_date,
+        auto_cancel_due_at=row.auto_cancel_due_at,
+        on_hold=row.on_hold,
+        marketplace_fulfilled=row.fulfillment_channel == "MARKETPLACE",
+        request=policy.RequestFacts(request.pk, request.requested_at, request.covered) if request else None,
+    )
+
+
+def _mark_seen(seller_id: int, order_ids: Sequence[int], now: datetime) -> None:
+    """Keep that a person of the shop has seen the requests on these orders; once each (domain 8)."""
+    if order_ids:
+        see_requests(seller_id=seller_id, order_ids=order_ids, now=now)
 
 
 @require_safe
@@ -259,11 +302,10 @@ def show_order(
     status: int = 200,
 ) -> HttpResponse:
     """The page of an order, with a cancel form that was sent and came back if there is one."""
+    standing = standing_of(request, found, now)
+    if standing.request and not standing.request.seen_by_seller_at:
+        _mark_seen(found.seller_id, [found.pk], now)
     story = Story(found)
-    open_request = next((each for each in story.requests if each.status == policy.RequestStatus.OPEN), None)
-    rules = cancellation_queries.rules_at(now)
-    standing = standing_of(found, open_request, may_act=request.membership.may_act, rules=rules)
-    _mark_seen(found.seller_id, [open_request], now)
     effects = effects_of(standing, now) if standing.may_cancel else {}
     if form is None:
         form = CancelForm(initial=_preselected(standing, request))
@@ -277,7 +319,7 @@ def show_order(
             "now": now,
             "order": found,
             "standing": standing,
-            "asked": open_request,
+            "asked": standing.request,
             "banner": BANNER,
             "form": form,
             "effects": effects.values(),
@@ -289,7 +331,7 @@ def show_order(
                 (each, reason_label(each.reason), sentence(each.code, each.counted)) for each in story.cancellations
             ],
             "shipments": story.shipments,
-            "past_requests": [each for each in story.requests if each is not open_request],
+            "past_requests": [each for each in story.requests if each.status != policy.RequestStatus.OPEN],
             "story": story.for_seller(),
             "charge": charge,
             "refunded": refunded(found.pk) if charge else None,

@@ -1,7 +1,7 @@
 """What every page and mail of the portal writes alike: moments, time left, money, signs."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from django import template
@@ -317,3 +317,14 @@ def tidy(parser, _token) -> TidyNode:
     nodelist = parser.parse(("endtidy",))
     parser.delete_first_token()
     return TidyNode(nodelist)
+
+
+@register.simple_tag
+def last_moment(due: datetime, now: datetime) -> str:
+    """The last minute before a due moment: 本日 23:59 JST まで."""
+    if due <= now:
+        return _("期限を過ぎています")
+    last = timezone.localtime(due - timedelta(minutes=1))
+    if last.date() == timezone.localdate(now):
+        return _("本日 %(clock)s まで") % {"clock": last.strftime("%H:%M %Z")}
+    return _("%(moment)s まで") % {"moment": last.strftime("%Y/%m/%d %H:%M %Z")}

@@ -76,6 +76,17 @@
     if (event.target.matches("[data-unlocks]")) interlock(event.target);
   });
 
+  /* Out of stock turns the usual choice for the stock round; the person may turn it back. */
+  document.addEventListener("change", (event) => {
+    const reasons = event.target.dataset.notRestocked;
+    const box = reasons === undefined ? null : event.target.form.elements.restock;
+    if (!box) return;
+    const shownFor = event.target.form.elements.restock_for;
+    const kind = (reason) => reasons.split(" ").includes(reason);
+    if (kind(event.target.value) !== kind(shownFor.value)) box.checked = !kind(event.target.value);
+    shownFor.value = event.target.value;
+  });
+
   /* The direct window runs out: the button changes by itself, the server still decides. */
   const countDown = (place) => {
     const skew = Date.parse(place.dataset.now) - Date.now();

@@ -1,0 +1,190 @@
+"""The buyer's acts: cancel alone, ask the seller, take the request back."""
+
+from collections.abc import Mapping
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.access import buyer_of, buyer_page
+from cancellations import queries as cancellation_queries
+from cancellations.actions import CancelTarget, RequestTarget, WithdrawTarget, cancel, request_cancellation, withdraw
+from cancellations.forms import DirectCancelForm, RequestForm, WithdrawForm
+from cancellations.policy import Reason, Refusal
+from cancellations.wording import refusal
+from events.actions import IdempotencyMismatch, once
+from orders.outcomes import Refused, sole
+from orders.views.buyer import Standing, find_order, standing_of
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@buyer_page
+def cancel_alone(request: HttpRequest, number: str) -> HttpResponse:
+    """商品をキャンセル: inside the window, items by choice. Too late, it offers the request and does nothing."""
+    order = find_order(request, number)
+    now = timezone.now()
+    standing = standing_of(order, now)
+    lines = [line for line in order.lines if line.quantity_open]
+    reasons = cancellation_queries.buyer_reasons()
+    form = DirectCancelForm(request.POST if request.method == "POST" else None, lines=lines, reasons=reasons)
+    if not form.is_bound and standing.why_not_direct:
+        return _too_late(request, standing, standing.why_not_direct)
+    if form.is_bound and form.is_valid():
+        target = CancelTarget(order.pk, Reason.BUYER_DIRECT, units=form.units)
+        try:
+            once(
+                owner=f"user:{request.user.pk}",
+                key=form.cleaned_data["key"],
+                content=["cancel-alone", order.pk, form.content],
+                now=now,
+                act=lambda: sole(cancel(targets=[target], by=buyer_of(request), now=now)).as_dict(),
+            )
+        except Refused as refused:
+            after = standing_of(find_order(request, number), now)
+            return _too_late(
+                request, after, Refusal(refused.code), units=form.units, reason=form.cleaned_data["reason"]
+            )
+        except IdempotencyMismatch:
+            form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
+        else:
+            messages.success(request, _("キャンセルが完了しました。確認のメールをお送りします。"))
+            return _back_to(order)
+    return render(
+        request,
+        "cancellations/buyer_cancel.html",
+        {"here": "orders", "now": now, "order": order, "standing": standing, "form": form},
+        status=422 if form.is_bound else 200,
+    )
+
+
+def _too_late(
+    request: HttpRequest,
+    standing: Standing,
+    code: Refusal,
+    *,
+    units: Mapping[int, int] | None = None,
+    reason: str = "",
+) -> HttpResponse:
+    """Say that nothing was cancelled; after the window offer the request, filled in (D-07)."""
+    says = refusal(code, minutes=standing.minutes)
+    if code != Refusal.DIRECT_WINDOW_ELAPSED or standing.why_not_request:
+        messages.warning(request, says)
+        return _back_to(standing.order)
+    form = _request_form(standing, preset=standing.units if units is None else units, reason=reason)
+    return _show_request(request, standing, form, says=says, status=409 if request.method == "POST" else 200)
+
+
+def _request_form(standing: Standing, *, data=None, preset: Mapping[int, int] | None = None, reason: str = ""):
+    lines = [line for line in standing.order.lines if line.pk in standing.units]
+    reasons = cancellation_queries.buyer_reasons()
+    return RequestForm(data, lines=lines, preset=preset, reasons=reasons, initial={"reason": reason})
+
+
+def _show_request(
+    request: HttpRequest, standing: Standing, form: RequestForm, *, says: str = "", status: int = 200
+) -> HttpResponse:
+    kept = [
+        (line, standing.cannot[line.pk])
+        for line in standing.order.lines
+        if line.quantity_open and line.pk in standing.cannot
+    ]
+    return render(
+        request,
+        "cancellations/buyer_request.html",
+        {
+            "here": "orders",
+            "order": standing.order,
+            "standing": standing,
+            "form": form,
+            "says": says,
+            "kept": kept,
+            "hours": standing.rules.request_response_hours,
+        },
+        status=status,
+    )
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@buyer_page
+def ask(request: HttpRequest, number: str) -> HttpResponse:
+    """キャンセル依頼: items, reason and comment go to the seller, who decides."""
+    order = find_order(request, number)
+    now = timezone.now()
+    standing = standing_of(order, now)
+    data = request.POST if request.method == "POST" else None
+    if data is None and standing.why_not_request:
+        return _not_possible(request, standing, standing.why_not_request)
+    form = _request_form(standing, data=data)
+    if form.is_bound and form.is_valid():
+        target = RequestTarget(
+            order.pk,
+            reason_code=form.cleaned_data["reason"],
+            reason_label=form.reason_label,
+            units=form.units,
+            text=form.cleaned_data["text"],
+        )
+        try:
+            once(
+                owner=f"user:{request.user.pk}",
+                key=form.cleaned_data["key"],
+                content=["request", order.pk, form.content],
+                now=now,
+                act=lambda: sole(
+                    request_cancellation(targets=[target], by=buyer_of(request), now=now)
+                ).as_dict(),
+            )
+        except Refused as refused:
+            return _not_possible(request, standing_of(find_order(request, number), now), Refusal(refused.code))
+        except IdempotencyMismatch:
+            form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
+        else:
+            messages.success(
+                request, _("キャンセルをリクエストしました。ご注文はまだキャンセルされていません。出品者の回答をお待ちください。")
+            )
+            return _back_to(order)
+    if form.is_bound and standing.why_not_request:
+        return _not_possible(request, standing, standing.why_not_request)
+    return _show_request(request, standing, form, status=422 if form.is_bound else 200)
+
+
+def _not_possible(request: HttpRequest, standing: Standing, code: Refusal) -> HttpResponse:
+    """Show the order as it is now, with why nothing was requested."""
+    messages.warning(request, standing.why_not if standing.order.status == "SHIPPED" else refusal(code))
+    return _back_to(standing.order)
+
+
+@require_POST
+@buyer_page
+def take_back(request: HttpRequest, number: str) -> HttpResponse:
+    """リクエストを取り下げる: the order goes on."""
+    order = find_order(request, number)
+    form = WithdrawForm(request.POST)
+    if not form.is_valid():
+        messages.warning(request, form.non_field_errors()[0])
+        return _back_to(order)
+    now = timezone.now()
+    try:
+        once(
+            owner=f"user:{request.user.pk}",
+            key=form.cleaned_data["key"],
+            content=["withdraw", order.pk],
+            now=now,
+            act=lambda: sole(
+                withdraw(targets=[WithdrawTarget(order.pk)], by=buyer_of(request), now=now)
+            ).as_dict(),
+        )
+    except Refused as refused:
+        messages.warning(request, refusal(Refusal(refused.code)))
+    except IdempotencyMismatch:
+        messages.warning(request, refusal(Refusal.IDEMPOTENCY_MISMATCH))
+    else:
+        messages.success(request, _("リクエストを取り下げました。ご注文はそのまま続きます。"))
+    return _back_to(order)
+
+
+def _back_to(order) -> HttpResponseRedirect | HttpResponse:
+    return redirect(reverse("buyer:order", args=[order.number]) + "#said")

@@ -1,0 +1,338 @@
+"""The seller's acts: cancel an order, cancel items, decline a request."""
+
+from collections.abc import Sequence
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import acting_seller_page, seller_of
+from cancellations import policy
+from cancellations import queries as cancellation_queries
+from cancellations.actions import CancelTarget, DeclineTarget, cancel, decline
+from cancellations.forms import CancelForm, CancelItemsForm, DeclineForm
+from cancellations.policy import Reason, Refusal
+from cancellations.wording import BANNER, reason_label, refusal, sentence
+from events.actions import IdempotencyMismatch, once
+from orders.outcomes import Outcome, Refused, Result
+from orders.rules import share
+from orders.views.history import Story
+from orders.views.seller import Standing, effects_of, find_order, show_order, standing_of
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@acting_seller_page
+def cancel_order(request: HttpRequest, number: str) -> HttpResponse:
+    """注文キャンセル: the form stands on the order's own page, and comes back there with its answer."""
+    order = find_order(request, number)
+    now = timezone.now()
+    if request.method != "POST":
+        return _effect(request, order, now) if _asks_for_effect(request) else show_order(request, order, now)
+    form = CancelForm(request.POST)
+    if not form.is_valid():
+        return show_order(request, order, now, form=form, status=422)
+    reason = form.reason_chosen
+    standing = standing_of(request, order, now)
+    if standing.may_cancel and order.version == form.cleaned_data["expected_version"]:
+        question = _question(standing, reason, now)
+        if question and form.cleaned_data["confirmed"] != reason:
+            return show_order(request, order, now, form=_shown_again(form), question=question)
+    target = CancelTarget(
+        order.pk,
+        reason,
+        memo=form.cleaned_data["seller_memo"],
+        restock=form.restock_chosen,
+        expected_version=form.cleaned_data["expected_version"],
+    )
+    try:
+        answer = once(
+            owner=f"user:{request.user.pk}",
+            key=form.cleaned_data["key"],
+            content=["cancel", order.pk, form.content],
+            now=now,
+            act=lambda: _all_done(cancel(targets=[target], by=seller_of(request), now=now)),
+        )
+    except Refused as refused:
+        return _refused(request, number, form, refused.code, now)
+    except IdempotencyMismatch:
+        return _refused(request, number, form, Refusal.IDEMPOTENCY_MISMATCH, now)
+    messages.success(request, _said(counted=answer["counted"]))
+    return HttpResponseRedirect(reverse("seller:order", args=[number]) + "#said")
+
+
+def _asks_for_effect(request: HttpRequest) -> bool:
+    return bool(request.headers.get("HX-Request")) and "reason" in request.GET
+
+
+def _effect(request: HttpRequest, order, now) -> HttpResponse:
+    """Only the note under the reason, for a page that asks while the person chooses."""
+    standing = standing_of(request, order, now)
+    effects = effects_of(standing, now) if standing.may_cancel else {}
+    return render(request, "cancellations/_effect.html", {"effect": effects.get(request.GET["reason"])})
+
+
+def _question(standing: Standing, reason: Reason, now) -> str:
+    """Which second question a cancellation of the whole order raises; none if it does not count (domain 7.3)."""
+    if not effects_of(standing, now)[reason].counted:
+        return ""
+    if reason == Reason.BUYER_CANCELED:
+        return "partial" if standing.request else "no-request"
+    return "request-open" if standing.request and standing.whole_request else "counts"
+
+
+def _shown_again(form: CancelForm) -> CancelForm:
+    """The form as sent, with the stock's box as it is usual for the reason, unless the person chose it."""
+    data = form.data.copy()
+    if form.restock_chosen is None:
+        data.pop("restock", None)
+        if form.reason_chosen not in policy.NOT_RESTOCKED:
+            data["restock"] = "on"
+        data["restock_for"] = form.reason_chosen.value
+    shown = CancelForm(data)
+    shown.is_valid()
+    return shown
+
+
+def _refused(request: HttpRequest, number: str, form: CancelForm, code: str, now) -> HttpResponse:
+    """The order's page as it is now, with why nothing was done; what was typed stays."""
+    order = find_order(request, number)
+    if code == Refusal.VERSION_CONFLICT:
+        fresh = CancelForm(initial={**form.cleaned_data, "confirmed": ""})
+        return show_order(
+            request, order, now, form=fresh, changes_since=form.cleaned_data["expected_version"], status=409
+        )
+    form.add_error(None, refusal(Refusal(code)))
+    return show_order(request, order, now, form=form, status=409)
+
+
+def _said(*, counted: bool | None) -> str:
+    done = _("注文をキャンセルしました。出品者と購入者に確認のメールを送信します。")
+    effect = _("キャンセル率への影響：あり") if counted else _("キャンセル率への影響：なし")
+    return f"{done} {effect}"
+
+
+def _all_done(outcomes: Sequence[Outcome]) -> dict:
+    """The answer to keep: all or nothing, counted if any part counts.
+
+    Raises Refused for the first part that was refused, so that the rest is undone with it.
+    """
+    for outcome in outcomes:
+        if outcome.result == Result.ERROR:
+            raise Refused(outcome)
+    return {"counted": any(outcome.counted for outcome in outcomes), "status": outcomes[-1].status}
+
+
+# --- 一部キャンセル -------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@acting_seller_page
+def cancel_items(request: HttpRequest, number: str) -> HttpResponse:
+    """一部キャンセル: items and quantities, a reason for each; money and effect are shown before it is done."""
+    order = find_order(request, number)
+    now = timezone.now()
+    standing = standing_of(request, order, now)
+    lines = [line for line in order.lines if line.quantity_open]
+    if not standing.may_cancel_items:
+        return show_order(request, order, now, status=200 if request.method != "POST" else 409)
+    covered = standing.facts.request.covered if standing.facts.request else {}
+    if request.method != "POST":
+        return _show_items(request, standing, now, CancelItemsForm(lines=lines, preset=covered))
+    form = CancelItemsForm(request.POST, lines=lines)
+    if not form.is_valid():
+        return _show_items(request, standing, now, form, status=422)
+    if order.version != form.cleaned_data["expected_version"]:
+        return _show_items(
+            request,
+            standing,
+            now,
+            CancelItemsForm(lines=lines, preset=covered),
+            changes_since=form.cleaned_data["expected_version"],
+            status=409,
+        )
+    plan = _plan(standing, form, now)
+    if form.cleaned_data["confirmed"] != plan.fingerprint:
+        return _show_items(request, standing, now, form, plan=plan)
+    version = form.cleaned_data["expected_version"]
+    targets = [
+        CancelTarget(
+            order.pk,
+            reason,
+            units=units,
+            memo=form.cleaned_data["seller_memo"],
+            # The parts of one act follow each other under one lock: only the first can find a stranger's change.
+            expected_version=version if place == 0 else None,
+        )
+        for place, (reason, units) in enumerate(form.units_by_reason.items())
+    ]
+    try:
+        answer = once(
+            owner=f"user:{request.user.pk}",
+            key=form.cleaned_data["key"],
+            content=["cancel-items", order.pk, form.content],
+            now=now,
+            act=lambda: _all_done(cancel(targets=targets, by=seller_of(request), now=now)),
+        )
+    except Refused as refused:
+        form.add_error(None, refusal(Refusal(refused.code)))
+    except IdempotencyMismatch:
+        form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
+    else:
+        messages.success(request, _said_of_items(counted=answer["counted"]))
+        return HttpResponseRedirect(reverse("seller:order", args=[order.number]) + "#said")
+    return _show_items(request, standing_of(request, find_order(request, order.number), now), now, form, status=409)
+
+
+def _said_of_items(*, counted: bool) -> str:
+    done = _("選択した商品をキャンセルしました。出品者と購入者に確認のメールを送信します。")
+    effect = _("キャンセル率への影響：あり") if counted else _("キャンセル率への影響：なし")
+    return f"{done} {effect}"
+
+
+class Plan:
+    """What would be cancelled, line by line, with its money and its effect."""
+
+    def __init__(self, lines: list[dict], fingerprint: str):
+        self.lines = lines
+        self.fingerprint = fingerprint
+
+    @property
+    def counted(self) -> bool:
+        """Whether any line counts."""
+        return any(line["counted"] for line in self.lines)
+
+    @property
+    def amount(self):
+        """The money of all lines; None if a price is unknown."""
+        amounts = [line["amount"] for line in self.lines]
+        return None if any(amount is None for amount in amounts) else sum(amounts)
+
+
+def _plan(standing: Standing, form: CancelItemsForm, now) -> Plan:
+    """Judge the chosen units as the act would, without doing it."""
+    rules = cancellation_queries.rules_at(now)
+    by_key = {line.pk: line for line in standing.order.lines}
+    planned = []
+    for reason, units in form.units_by_reason.items():
+        facts = cancellation_queries.cancellation_facts(
+            standing.order, standing.facts, role="SELLER", reason=reason, units=units, rules=rules
+        )
+        verdict = policy.classify(facts)
+        for key, quantity in units.items():
+            line = by_key[key]
+            amount = line.goods_amount
+            planned.append(
+                {
+                    "line": line,
+                    "quantity": quantity,
+                    "reason": reason_label(reason),
+                    "counted": verdict.counted,
+                    "why": sentence(verdict.code, verdict.counted),
+                    "no_stock": reason == Reason.NO_INVENTORY,
+                    "amount": amount
+                    if amount is None
+                    else share(
+                        amount=amount,
+                        units=line.quantity_ordered,
+                        before=line.quantity_cancelled,
+                        taken=quantity,
+                        currency=standing.order.currency,
+                    ),
+                }
+            )
+    fingerprint = ",".join(
+        f"{by_key[key].item_id}:{quantity}:{reason.value}"
+        for reason, units in form.units_by_reason.items()
+        for key, quantity in units.items()
+    )
+    return Plan(planned, fingerprint)
+
+
+def _show_items(
+    request: HttpRequest,
+    standing: Standing,
+    now,
+    form: CancelItemsForm,
+    *,
+    plan: Plan | None = None,
+    changes_since: int | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    return render(
+        request,
+        "cancellations/seller_cancel_items.html",
+        {
+            "here": "orders",
+            "now": now,
+            "order": standing.order,
+            "standing": standing,
+            "asked": standing.request,
+            "banner": BANNER,
+            "form": form,
+            "plan": plan,
+            "charged": standing.order.status == "PARTIALLY_SHIPPED",
+            "effects": effects_of(standing, now).values(),
+            "changed": changes_since is not None,
+            "changes": Story(standing.order).since(changes_since) if changes_since is not None else [],
+        },
+        status=status,
+    )
+
+
+# --- リクエストを断る -----------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@acting_seller_page
+def decline_request(request: HttpRequest, number: str) -> HttpResponse:
+    """リクエストを断る: a reason, and what it means for a later cancellation."""
+    order = find_order(request, number)
+    now = timezone.now()
+    standing = standing_of(request, order, now)
+    form = DeclineForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        target = DeclineTarget(
+            order.pk,
+            policy.DeclineReason(form.cleaned_data["reason"]),
+            text=form.cleaned_data["text"],
+            tracking=form.cleaned_data["tracking"],
+            expected_version=form.cleaned_data["expected_version"],
+        )
+        try:
+            once(
+                owner=f"user:{request.user.pk}",
+                key=form.cleaned_data["key"],
+                content=["decline", order.pk, form.content],
+                now=now,
+                act=lambda: _all_done(decline(targets=[target], by=seller_of(request), now=now)),
+            )
+        except Refused as refused:
+            form.add_error(None, refusal(Refusal(refused.code)))
+        except IdempotencyMismatch:
+            form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
+        else:
+            messages.success(request, _("リクエストを断りました。購入者にメールでお知らせします。"))
+            return HttpResponseRedirect(reverse("seller:order", args=[order.number]) + "#said")
+        order = find_order(request, number)
+        standing = standing_of(request, order, now)
+    if not standing.may_decline:
+        messages.warning(request, refusal(Refusal.REQUEST_NOT_OPEN))
+        return redirect("seller:order", order.number)
+    return render(
+        request,
+        "cancellations/seller_decline.html",
+        {
+            "here": "orders",
+            "now": now,
+            "order": order,
+            "standing": standing,
+            "asked": standing.request,
+            "banner": BANNER,
+            "form": form,
+        },
+        status=409 if form.is_bound else 200,
+    )

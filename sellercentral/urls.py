@@ -1,0 +1,30 @@
+"""The table of contents: every address of the portal."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+import accounts.urls
+import cancellations.urls
+import orders.urls
+import shipments.urls
+
+from . import health, views
+
+seller = [*orders.urls.seller, *cancellations.urls.seller, *shipments.urls.seller]
+buyer = [*orders.urls.buyer, *cancellations.urls.buyer]
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("", include(accounts.urls.urlpatterns)),
+    path("seller/", include((seller, "seller"))),
+    path("account/", include((buyer, "buyer"))),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("health/status", health.status, name="health-status"),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = views.bad_request
+handler403 = views.forbidden
+handler404 = views.not_found
+handler500 = views.failed
