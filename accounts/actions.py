@@ -1,4 +1,4 @@
-"""Writes about people: signing in, and making the people whom an order file names."""
+"""Writes about people and shops: signing in, making people and shops, and finding the buyers a file names."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,7 +6,7 @@ from datetime import datetime
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
 
-from .models import LoginAttempt, User
+from .models import LoginAttempt, Membership, Seller, User
 from .queries import is_throttled
 
 
@@ -54,3 +54,23 @@ def buyers_for(names_by_email: Mapping[str, str]) -> dict[str, int]:
         User.objects.bulk_create(missing, ignore_conflicts=True)
         known |= dict(User.objects.filter(email__in=[user.email for user in missing]).values_list("email", "pk"))
     return known
+
+
+def enrol(*, email: str, name: str, password: str) -> User:
+    """Make a person who signs in with this password."""
+    return User.objects.create_user(email, password, name=name)
+
+
+def enrol_operator(*, email: str, name: str, password: str) -> User:
+    """Make an operator who may do everything in the admin."""
+    return User.objects.create_superuser(email, password, name=name)
+
+
+def open_shop(*, name: str, merchant_id: str) -> Seller:
+    """Make a shop; people join it by `give_role`."""
+    return Seller.objects.create(name=name, merchant_id=merchant_id)
+
+
+def give_role(*, seller: Seller, user: User, role: str) -> Membership:
+    """Let a person act for a shop, or only look."""
+    return Membership.objects.create(seller=seller, user=user, role=role)
