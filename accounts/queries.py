@@ -23,9 +23,12 @@ def membership_of(user) -> Membership | None:
 def mail_recipients_of(seller_ids: Iterable[int]) -> dict[int, list[int]]:
     """Per shop the people who get its mails: every active OWNER and ORDER_STAFF (domain 12.2)."""
     recipients: dict[int, list[int]] = defaultdict(list)
+    wanted = set(seller_ids)
+    if not wanted:
+        return recipients
     rows = (
         Membership.objects.filter(
-            seller_id__in=set(seller_ids),
+            seller_id__in=wanted,
             role__in=[Membership.Role.OWNER, Membership.Role.ORDER_STAFF],
             user__is_active=True,
         )

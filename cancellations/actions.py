@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.actors import SWEEP, Actor, Role
 from events.actions import Entry, record
+from events.setwise import insert
 from orders import queries as order_queries
 from orders import rules as order_rules
 from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, change, in_batches, outcome, save_lines, save_orders
@@ -470,32 +471,40 @@ def _write(done: Sequence[Done], rules: policy.Rules, by: Actor, now: datetime) 
     charges = payment_queries.charges_of(order_ids)
     event_ids = record([_entry(one, is_charged=one.order.pk in charges) for one in done], by=by, now=now)
     sentences = {verdict: recorded_sentence(verdict.code, verdict.counted) for verdict in {one.verdict for one in done}}
-    cancellations = Cancellation.objects.bulk_create(
-        Cancellation(
-            order=one.order,
-            seller_id=one.order.seller_id,
-            event_id=event_id,
-            request=one.request,
-            cancelled_at=now,
-            role=by.role,
-            reason=one.target.reason,
-            code=one.verdict.code,
-            counted=one.verdict.counted,
-            facts=stored_facts(one.facts, one.request),
-            policy_version=rules.version,
-            sentence=sentences[one.verdict],
-            seller_memo=one.target.memo,
-            restock=_restocks(one.target),
-            whole=one.whole,
-        )
-        for one, event_id in zip(done, event_ids, strict=True)
+    cancellation_ids = insert(
+        Cancellation,
+        {
+            "order_id": [one.order.pk for one in done],
+            "seller_id": [one.order.seller_id for one in done],
+            "event_id": event_ids,
+            "request_id": [one.request and one.request.pk for one in done],
+            "cancelled_at": [now] * len(done),
+            "role": [by.role] * len(done),
+            "reason": [one.target.reason for one in done],
+            "code": [one.verdict.code for one in done],
+            "counted": [one.verdict.counted for one in done],
+            "excluded": [False] * len(done),
+            "facts": [stored_facts(one.facts, one.request) for one in done],
+            "policy_version": [rules.version] * len(done),
+            "sentence": [sentences[one.verdict] for one in done],
+            "seller_memo": [one.target.memo for one in done],
+            "restock": [_restocks(one.target) for one in done],
+            "whole": [one.whole for one in done],
+        },
     )
-    CancellationItem.objects.bulk_create(
-        CancellationItem(
-            cancellation=cancellation, item_id=item_id, quantity=quantity, amount=one.amounts[item_id]
-        )
-        for one, cancellation in zip(done, cancellations, strict=True)
+    units = [
+        (cancellation_id, item_id, quantity, one.amounts[item_id])
+        for one, cancellation_id in zip(done, cancellation_ids, strict=True)
         for item_id, quantity in one.facts.units.items()
+    ]
+    insert(
+        CancellationItem,
+        {
+            "cancellation_id": [cancellation_id for cancellation_id, _, _, _ in units],
+            "item_id": [item_id for _, item_id, _, _ in units],
+            "quantity": [quantity for _, _, quantity, _ in units],
+            "amount": [amount for _, _, _, amount in units],
+        },
     )
     give_back(
         [

@@ -20,6 +20,7 @@ from accounts.actors import Actor
 from accounts.queries import mail_recipients_of
 
 from .models import Delivery, Event, IdempotencyKey, SentMail
+from .setwise import insert
 
 logger = logging.getLogger(__name__)
 
@@ -90,59 +91,63 @@ def record(entries: Sequence[Entry], *, by: Actor, now: datetime) -> list[int]:
         raise RuntimeError("record() belongs inside the transaction that changed the state")
     if not entries:
         return []
-    events = Event.objects.bulk_create(
-        Event(
-            name=entry.name,
-            order_id=entry.order.pk if entry.order else None,
-            order_version=entry.order_version,
-            subject=entry.subject,
-            role=by.role,
-            door=by.door,
-            user_id=by.user_id,
-            actor_name=by.name,
-            happened_at=now,
-            payload=entry.payload,
-        )
-        for entry in entries
+    event_ids = insert(
+        Event,
+        {
+            "name": [entry.name for entry in entries],
+            "order_id": [entry.order.pk if entry.order else None for entry in entries],
+            "order_version": [entry.order_version for entry in entries],
+            "subject": [entry.subject for entry in entries],
+            "payload": [entry.payload for entry in entries],
+            "role": [by.role] * len(entries),
+            "door": [by.door] * len(entries),
+            "user_id": [by.user_id] * len(entries),
+            "actor_name": [by.name] * len(entries),
+            "happened_at": [now] * len(entries),
+        },
     )
-    _address(list(zip(events, entries, strict=True)), now)
-    return [event.pk for event in events]
+    _address(list(zip(event_ids, entries, strict=True)), now)
+    return event_ids
 
 
-def _address(recorded: list[tuple[Event, Entry]], now: datetime) -> None:
+def _address(recorded: list[tuple[int, Entry]], now: datetime) -> None:
     """Write one delivery per event, listener and recipient."""
     table = subscriptions()
-    needs_staff = {
+    staff = mail_recipients_of(_shops_to_tell(recorded))
+    told = [
+        (event_id, name, recipient)
+        for event_id, entry in recorded
+        for name, listener in table[entry.name].items()
+        if name not in entry.mute
+        for recipient in _recipients(listener, entry.order, staff)
+    ]
+    if not told:
+        return
+    insert(
+        Delivery,
+        {
+            "event_id": [event_id for event_id, _, _ in told],
+            "listener": [name for _, name, _ in told],
+            "recipient_id": [recipient for _, _, recipient in told],
+            "key": [f"{event_id}.{name}.{recipient or 0}" for event_id, name, recipient in told],
+            "state": [Delivery.State.PENDING.value] * len(told),
+            "due_at": [now] * len(told),
+            "attempts": [0] * len(told),
+            "last_error": [""] * len(told),
+        },
+    )
+    transaction.on_commit(nudge, robust=True)
+
+
+def _shops_to_tell(recorded: list[tuple[int, Entry]]) -> set[int]:
+    """Shops whose people hear of any of these events."""
+    table = subscriptions()
+    return {
         entry.order.seller_id
         for _, entry in recorded
         if entry.order
         and any(listener.to == STAFF and name not in entry.mute for name, listener in table[entry.name].items())
     }
-    staff = mail_recipients_of(needs_staff) if needs_staff else {}
-    event_ids: list[int] = []
-    listeners: list[str] = []
-    recipients: list[int | None] = []
-    for event, entry in recorded:
-        for name, listener in table[entry.name].items():
-            if name in entry.mute:
-                continue
-            for recipient in _recipients(listener, entry.order, staff):
-                event_ids.append(event.pk)
-                listeners.append(name)
-                recipients.append(recipient)
-    if not event_ids:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO events_delivery (event_id, listener, recipient_id, key, state, due_at, attempts, last_error)
-            SELECT event_id, listener, recipient_id,
-                   event_id || '.' || listener || '.' || coalesce(recipient_id, 0), 'PENDING', %s, 0, ''
-            FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS due (event_id, listener, recipient_id)
-            """,
-            [now, event_ids, listeners, recipients],
-        )
-    transaction.on_commit(nudge, robust=True)
 
 
 def _recipients(listener: Listener, order: OrderOfEvent | None, staff: dict[int, list[int]]) -> list[int | None]:
