@@ -1,0 +1,109 @@
+"""A shop in which everything happens once, by the actions: every table has rows to plant a violation in."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pytest
+
+from accounts.models import Membership, Seller
+from cancellations import actions as cancelling
+from cancellations.actions import CancelTarget, DeclineTarget, RequestTarget, WithdrawTarget
+from cancellations.policy import DeclineReason, Interlock, Reason
+from events.actions import deliver_due
+from events.models import Delivery
+from orders.models import Order
+from shipments.actions import ConfirmTarget, confirm_shipment
+from tests import factories
+from tests.factories import NOON
+
+
+@dataclass
+class Shop:
+    """The shop, its orders by what became of them, and the moment after all of it."""
+
+    seller: Seller
+    orders: dict[str, Order]
+    now: datetime
+
+    def __getitem__(self, name: str) -> Order:
+        return self.orders[name]
+
+
+@pytest.fixture
+def shop(db, monkeypatch) -> Shop:
+    """Orders in every state, with requests, cancellations, shipments, money and history."""
+    monkeypatch.setattr("cancellations.notices.send", lambda mail, delivery, now: None)
+    monkeypatch.setattr("shipments.notices.send", lambda mail, delivery, now: None)
+    seller = factories.shop()
+    alice = factories.member(seller, Membership.Role.OWNER, "alice@seller.example", "中村 葵")
+    dora = factories.person("dora@buyer.example", "森下 遥")
+    goods = [factories.item(quantity=3), factories.item("じょうろ", quantity=2, price=2400, sku="CAN-1")]
+    names = [
+        "pending",
+        "unshipped",
+        "partly",
+        "shipped",
+        "approved",
+        "counted",
+        "requested",
+        "asked",
+        "auto",
+        "direct",
+    ]
+    orders = {
+        name: factories.order(seller, dora, items=goods, verified=name != "pending", payment_method="CVS")
+        if name == "pending"
+        else factories.order(seller, dora, items=goods)
+        for name in names
+    }
+    by_seller, by_dora = factories.seller_actor(alice), factories.buyer_actor(dora)
+    later = NOON + timedelta(hours=1)
+
+    def first(name: str, quantity: int = 1) -> dict[int, int]:
+        return {orders[name].lines[0].pk: quantity}
+
+    def deliver(now: datetime) -> None:
+        while deliver_due(clock=lambda: now):
+            pass
+
+    def request(name: str, now: datetime, units: dict[int, int] | None = None) -> None:
+        target = RequestTarget(orders[name].pk, "OTHER", "その他", units)
+        cancelling.request_cancellation(targets=[target], by=by_dora, now=now)
+
+    deliver(NOON)
+    cancelling.cancel(targets=[CancelTarget(orders["direct"].pk, Reason.BUYER_DIRECT)], by=by_dora, now=NOON)
+    for name in ("approved", "requested", "asked"):
+        request(name, later)
+    cancelling.withdraw(targets=[WithdrawTarget(orders["asked"].pk)], by=by_dora, now=later)
+    request("asked", later)
+    decline = DeclineTarget(orders["asked"].pk, DeclineReason.IN_PRODUCTION)
+    cancelling.decline(targets=[decline], by=by_seller, now=later)
+    cancelling.cancel(
+        targets=[
+            CancelTarget(orders["approved"].pk, Reason.BUYER_CANCELED),
+            CancelTarget(orders["counted"].pk, Reason.NO_INVENTORY, first("counted", 2)),
+        ],
+        by=by_seller,
+        now=later,
+    )
+    confirm_shipment(
+        targets=[
+            ConfirmTarget(orders["partly"].pk, later.date(), first("partly", 2)),
+            ConfirmTarget(orders["shipped"].pk, later.date(), first("shipped", 3)),
+        ],
+        interlock=Interlock.WARN,
+        by=by_seller,
+        now=later,
+    )
+    deliver(later)
+    cancelling.cancel(
+        targets=[CancelTarget(orders["shipped"].pk, Reason.OTHER, {orders["shipped"].lines[1].pk: 2})],
+        by=by_seller,
+        now=later,
+    )
+    Order.objects.exclude(pk=orders["auto"].pk).update(auto_cancel_due_at=NOON + timedelta(days=30))
+    due = orders["auto"].auto_cancel_due_at
+    cancelling.cancel_overdue(now=due)
+    deliver(due)
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"DELIVERED"}
+    return Shop(seller, {name: Order.objects.get(pk=order.pk) for name, order in orders.items()}, due)
