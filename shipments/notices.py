@@ -17,16 +17,18 @@ def mail_buyer(delivery: Delivery, *, now: datetime) -> None:
     charge = payment_queries.charge_of_event(delivery.event_id)
     shipped = {line.item_id: line.quantity for line in shipment.items.all()}
     remaining = {line.pk: line.quantity_open for line in order.lines if line.quantity_open}
+    items = units_of(order, shipped)
     send(
         Mail(
             "m09" if delivery.event.payload["overtook_request"] else "m10",
             order,
-            items=units_of(order, shipped),
+            items=items,
             remaining=units_of(order, remaining),
             whole=not remaining,
             to_seller=False,
             more={
                 "shipment": {
+                    "items": items,
                     "carrier": shipment.carrier,
                     "tracking_number": shipment.tracking_number,
                     "shipped_on": shipment.shipped_on,
