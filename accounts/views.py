@@ -37,7 +37,9 @@ def login(request: HttpRequest) -> HttpResponse:
                 now=timezone.now(),
             )
         except SignInThrottled:
-            form.add_error(None, _("ログインの失敗が続いたため、一時的に制限しています。15分後にもう一度お試しください。"))
+            form.add_error(
+                None, _("ログインの失敗が続いたため、一時的に制限しています。15分後にもう一度お試しください。")
+            )
             status = 429
         else:
             if user is not None:

@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from django import forms
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from events.forms import ActForm, VersionedActForm
 
@@ -43,7 +42,9 @@ class CancelForm(VersionedActForm):
         error_messages={"required": REASON_MISSING, "invalid_choice": REASON_UNKNOWN},
     )
     seller_memo = memo_field()
-    restock = forms.BooleanField(label=gettext_lazy("キャンセルした数量を在庫に戻す"), required=False, initial=True)
+    restock = forms.BooleanField(
+        label=gettext_lazy("キャンセルした数量を在庫に戻す"), required=False, initial=True
+    )
     # The reason that the box of `restock` was shown for: out of stock turns its usual state round.
     restock_for = forms.ChoiceField(required=False, choices=[("", ""), *((each, each) for each in Reason)])
     confirmed = forms.CharField(required=False, max_length=40)
@@ -240,7 +241,10 @@ class DeclineForm(VersionedActForm):
 
     reason = forms.ChoiceField(
         label=gettext_lazy("断る理由"),
-        error_messages={"required": gettext_lazy("断る理由を選択してください。"), "invalid_choice": REASON_UNKNOWN},
+        error_messages={
+            "required": gettext_lazy("断る理由を選択してください。"),
+            "invalid_choice": REASON_UNKNOWN,
+        },
     )
     tracking = forms.CharField(
         label=gettext_lazy("お問い合わせ番号"),

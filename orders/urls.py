@@ -5,6 +5,7 @@ from django.urls import path, register_converter
 from .views import buyer as buyer_views
 from .views import seller as seller_views
 
+
 class OrderNumber:
     """An order's number as it is written: 3-7-7 digits. Anything else leads nowhere."""
 

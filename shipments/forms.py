@@ -38,7 +38,13 @@ class ConfirmShipmentForm(VersionedActForm, UnitsForm):
     already_shipped = forms.BooleanField(label=_("すでに発送済みです"), required=False)
 
     def __init__(
-        self, *args, lines: Sequence, today: date, placed_on: date, preset: Mapping[int, int] | None = None, **kwargs
+        self,
+        *args,
+        lines: Sequence,
+        today: date,
+        placed_on: date,
+        preset: Mapping[int, int] | None = None,
+        **kwargs,
     ):
         super().__init__(*args, lines=lines, preset=preset, **kwargs)
         self.today, self.placed_on = today, placed_on

@@ -12,7 +12,14 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import buyer_of, buyer_page
 from cancellations import queries as cancellation_queries
-from cancellations.actions import CancelTarget, RequestTarget, WithdrawTarget, cancel, request_cancellation, withdraw
+from cancellations.actions import (
+    CancelTarget,
+    RequestTarget,
+    WithdrawTarget,
+    cancel,
+    request_cancellation,
+    withdraw,
+)
 from cancellations.forms import DirectCancelForm, RequestForm, WithdrawForm
 from cancellations.policy import Reason, Refusal
 from cancellations.wording import refusal
@@ -57,7 +64,6 @@ def cancel_alone(request: HttpRequest, number: str) -> HttpResponse:
         request,
         "cancellations/buyer_cancel.html",
         {"here": "orders", "now": now, "order": order, "standing": standing, "form": form},
-        status=422 if form.is_bound else 200,
     )
 
 
@@ -75,7 +81,7 @@ def _too_late(
         messages.warning(request, says)
         return _back_to(standing.order)
     form = _request_form(standing, preset=standing.units if units is None else units, reason=reason)
-    return _show_request(request, standing, form, says=says, status=409 if request.method == "POST" else 200)
+    return _show_request(request, standing, form, says=says)
 
 
 def _request_form(standing: Standing, *, data=None, preset: Mapping[int, int] | None = None, reason: str = ""):
@@ -84,9 +90,7 @@ def _request_form(standing: Standing, *, data=None, preset: Mapping[int, int] | 
     return RequestForm(data, lines=lines, preset=preset, reasons=reasons, initial={"reason": reason})
 
 
-def _show_request(
-    request: HttpRequest, standing: Standing, form: RequestForm, *, says: str = "", status: int = 200
-) -> HttpResponse:
+def _show_request(request: HttpRequest, standing: Standing, form: RequestForm, *, says: str = "") -> HttpResponse:
     kept = [
         (line, standing.cannot[line.pk])
         for line in standing.order.lines
@@ -104,7 +108,6 @@ def _show_request(
             "kept": kept,
             "hours": standing.rules.request_response_hours,
         },
-        status=status,
     )
 
 
@@ -133,9 +136,7 @@ def ask(request: HttpRequest, number: str) -> HttpResponse:
                 key=form.cleaned_data["key"],
                 content=["request", order.pk, form.content],
                 now=now,
-                act=lambda: sole(
-                    request_cancellation(targets=[target], by=buyer_of(request), now=now)
-                ).as_dict(),
+                act=lambda: sole(request_cancellation(targets=[target], by=buyer_of(request), now=now)).as_dict(),
             )
         except Refused as refused:
             return _not_possible(request, standing_of(find_order(request, number), now), Refusal(refused.code))
@@ -143,12 +144,15 @@ def ask(request: HttpRequest, number: str) -> HttpResponse:
             form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
         else:
             messages.success(
-                request, _("キャンセルをリクエストしました。ご注文はまだキャンセルされていません。出品者の回答をお待ちください。")
+                request,
+                _(
+                    "キャンセルをリクエストしました。ご注文はまだキャンセルされていません。出品者の回答をお待ちください。"
+                ),
             )
             return _back_to(order)
     if form.is_bound and standing.why_not_request:
         return _not_possible(request, standing, standing.why_not_request)
-    return _show_request(request, standing, form, status=422 if form.is_bound else 200)
+    return _show_request(request, standing, form)
 
 
 def _not_possible(request: HttpRequest, standing: Standing, code: Refusal) -> HttpResponse:

@@ -34,7 +34,7 @@ def cancel_order(request: HttpRequest, number: str) -> HttpResponse:
         return _effect(request, order, now) if _asks_for_effect(request) else show_order(request, order, now)
     form = CancelForm(request.POST)
     if not form.is_valid():
-        return show_order(request, order, now, form=form, status=422)
+        return show_order(request, order, now, form=form)
     reason = form.reason_chosen
     standing = standing_of(request, order, now)
     if standing.may_cancel and order.version == form.cleaned_data["expected_version"]:
@@ -102,11 +102,9 @@ def _refused(request: HttpRequest, number: str, form: CancelForm, code: str, now
     order = find_order(request, number)
     if code == Refusal.VERSION_CONFLICT:
         fresh = CancelForm(initial={**form.cleaned_data, "confirmed": ""})
-        return show_order(
-            request, order, now, form=fresh, changes_since=form.cleaned_data["expected_version"], status=409
-        )
+        return show_order(request, order, now, form=fresh, changes_since=form.cleaned_data["expected_version"])
     form.add_error(None, refusal(Refusal(code)))
-    return show_order(request, order, now, form=form, status=409)
+    return show_order(request, order, now, form=form)
 
 
 def _said(*, counted: bool | None) -> str:
@@ -138,13 +136,13 @@ def cancel_items(request: HttpRequest, number: str) -> HttpResponse:
     standing = standing_of(request, order, now)
     lines = [line for line in order.lines if line.quantity_open]
     if not standing.may_cancel_items:
-        return show_order(request, order, now, status=200 if request.method != "POST" else 409)
+        return show_order(request, order, now)
     covered = standing.facts.request.covered if standing.facts.request else {}
     if request.method != "POST":
         return _show_items(request, standing, now, CancelItemsForm(lines=lines, preset=covered))
     form = CancelItemsForm(request.POST, lines=lines)
     if not form.is_valid():
-        return _show_items(request, standing, now, form, status=422)
+        return _show_items(request, standing, now, form)
     if order.version != form.cleaned_data["expected_version"]:
         return _show_items(
             request,
@@ -152,7 +150,6 @@ def cancel_items(request: HttpRequest, number: str) -> HttpResponse:
             now,
             CancelItemsForm(lines=lines, preset=covered),
             changes_since=form.cleaned_data["expected_version"],
-            status=409,
         )
     plan = _plan(standing, form, now)
     if form.cleaned_data["confirmed"] != plan.fingerprint:
@@ -184,7 +181,7 @@ def cancel_items(request: HttpRequest, number: str) -> HttpResponse:
     else:
         messages.success(request, _said_of_items(counted=answer["counted"]))
         return HttpResponseRedirect(reverse("seller:order", args=[order.number]) + "#said")
-    return _show_items(request, standing_of(request, find_order(request, order.number), now), now, form, status=409)
+    return _show_items(request, standing_of(request, find_order(request, order.number), now), now, form)
 
 
 def _said_of_items(*, counted: bool) -> str:
@@ -260,7 +257,6 @@ def _show_items(
     *,
     plan: Plan | None = None,
     changes_since: int | None = None,
-    status: int = 200,
 ) -> HttpResponse:
     return render(
         request,
@@ -275,11 +271,9 @@ def _show_items(
             "form": form,
             "plan": plan,
             "charged": standing.order.status == "PARTIALLY_SHIPPED",
-            "effects": effects_of(standing, now).values(),
             "changed": changes_since is not None,
             "changes": Story(standing.order).since(changes_since) if changes_since is not None else [],
         },
-        status=status,
     )
 
 
@@ -334,5 +328,4 @@ def decline_request(request: HttpRequest, number: str) -> HttpResponse:
             "banner": BANNER,
             "form": form,
         },
-        status=409 if form.is_bound else 200,
     )

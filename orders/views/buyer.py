@@ -144,12 +144,17 @@ def _standings(rows: Sequence[lists.Row], now: datetime) -> list[Standing]:
     cannot = lists.not_cancelable_in(order_ids) if rows else {}
     rules = cancellation_queries.rules_at(now)
     return [
-        _standing_of_row(row, asked.get(row.pk) or cancellation_queries.Asked(), cannot, rules, now) for row in rows
+        _standing_of_row(row, asked.get(row.pk) or cancellation_queries.Asked(), cannot, rules, now)
+        for row in rows
     ]
 
 
 def _standing_of_row(
-    row: lists.Row, asked: cancellation_queries.Asked, cannot: Mapping[int, str], rules: policy.Rules, now: datetime
+    row: lists.Row,
+    asked: cancellation_queries.Asked,
+    cannot: Mapping[int, str],
+    rules: policy.Rules,
+    now: datetime,
 ) -> Standing:
     facts = policy.OrderFacts(
         status=row.status,
@@ -260,7 +265,6 @@ def test_order(request: HttpRequest) -> HttpResponse:
         request,
         "orders/buyer_test_order.html",
         {"here": "test-order", "form": form, "minutes": cancellation_queries.rules_at(now).direct_cancel_minutes},
-        status=422 if form.is_bound else 200,
     )
 
 

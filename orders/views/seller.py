@@ -61,12 +61,16 @@ class Standing:
     @property
     def may_cancel(self) -> bool:
         """Whether the whole order may be cancelled here."""
-        return self.may_act and not policy.why_seller_cannot_cancel(self.facts, self.facts.open_units(), whole=True)
+        return self.may_act and not policy.why_seller_cannot_cancel(
+            self.facts, self.facts.open_units(), whole=True
+        )
 
     @property
     def may_cancel_items(self) -> bool:
         """Whether open units may be cancelled here."""
-        return self.may_act and not policy.why_seller_cannot_cancel(self.facts, self.facts.open_units(), whole=False)
+        return self.may_act and not policy.why_seller_cannot_cancel(
+            self.facts, self.facts.open_units(), whole=False
+        )
 
     @property
     def may_ship(self) -> bool:
@@ -271,9 +275,9 @@ class Effect:
     no_stock: bool = False
 
 
-def effects_of(standing: Standing, now, units: Mapping[int, int] | None = None) -> dict[str, Effect]:
-    """The effect of every reason of the list on cancelling these units (all open ones without `units`)."""
-    units = standing.facts.open_units() if units is None else units
+def effects_of(standing: Standing, now: datetime) -> dict[str, Effect]:
+    """The effect of every reason of the list on cancelling the whole order."""
+    units = standing.facts.open_units()
     verdicts = cancellation_queries.verdicts_for(
         standing.order, standing.facts, units=units, rules=cancellation_queries.rules_at(now)
     )
@@ -284,7 +288,7 @@ def effects_of(standing: Standing, now, units: Mapping[int, int] | None = None) 
             verdict.counted,
             sentence(verdict.code, verdict.counted)
             if verdict.counted
-            else _("公式のキャンセルリクエストがあり、キャンセルする商品がすべて対象です。"),
+            else _("公式のキャンセルリクエストがあり、注文全体が対象です。"),
             reason == Reason.NO_INVENTORY,
         )
         for reason, verdict in verdicts.items()
@@ -299,7 +303,6 @@ def show_order(
     form: CancelForm | None = None,
     question: str = "",
     changes_since: int | None = None,
-    status: int = 200,
 ) -> HttpResponse:
     """The page of an order, with a cancel form that was sent and came back if there is one."""
     standing = standing_of(request, found, now)
@@ -328,7 +331,8 @@ def show_order(
             "changes": story.since(changes_since) if changes_since is not None else [],
             "changed": changes_since is not None,
             "cancellations": [
-                (each, reason_label(each.reason), sentence(each.code, each.counted)) for each in story.cancellations
+                (each, reason_label(each.reason), sentence(each.code, each.counted))
+                for each in story.cancellations
             ],
             "shipments": story.shipments,
             "past_requests": [each for each in story.requests if each.status != policy.RequestStatus.OPEN],
@@ -339,7 +343,6 @@ def show_order(
             "not_restocked": " ".join(sorted(policy.NOT_RESTOCKED)),
             "cancel_url": reverse("seller:order-cancel", args=[found.number]),
         },
-        status=status,
     )
 
 

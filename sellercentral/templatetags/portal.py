@@ -208,7 +208,8 @@ def ship_by_note(day: date | None, now: datetime) -> str:
         return format_html('<b class="tiny says-warn">{}</b>', _("本日"))
     if days > 0:
         return format_html(
-            '<span class="tiny faint">{}</span>', ngettext("あと%(days)d日", "あと%(days)d日", days) % {"days": days}
+            '<span class="tiny faint">{}</span>',
+            ngettext("あと%(days)d日", "あと%(days)d日", days) % {"days": days},
         )
     return format_html(
         '<b class="tiny says-bad">{}</b>', ngettext("%(days)d日経過", "%(days)d日経過", -days) % {"days": -days}
@@ -258,7 +259,9 @@ def request_tag(status: str) -> str:
 def stop_block() -> str:
     """The only solid red: do not ship."""
     return format_html(
-        '<span class="stop">{}<span>{}</span></span>', icon("stop"), _("出荷しないでください（キャンセルリクエスト中）")
+        '<span class="stop">{}<span>{}</span></span>',
+        icon("stop"),
+        _("出荷しないでください（キャンセルリクエスト中）"),
     )
 
 

@@ -65,7 +65,9 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
             if refused.code == Refusal.VERSION_CONFLICT:
                 changes_since = form.cleaned_data["expected_version"]
             elif refused.code == Refusal.OPEN_CANCELLATION_REQUEST:
-                form.add_error("already_shipped", _("すでに商品を発送済みの場合のみ、チェックを入れて送信してください。"))
+                form.add_error(
+                    "already_shipped", _("すでに商品を発送済みの場合のみ、チェックを入れて送信してください。")
+                )
             else:
                 form.add_error(None, refusal(Refusal(refused.code)))
         except IdempotencyMismatch:
@@ -87,7 +89,6 @@ def confirm(request: HttpRequest, number: str) -> HttpResponse:
             "changed": changes_since is not None,
             "changes": Story(order).since(changes_since) if changes_since is not None else [],
         },
-        status=409 if form.is_bound else 200,
     )
 
 
