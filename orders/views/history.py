@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from accounts.actors import Role
 from cancellations.queries import cancellations_of, requests_of
@@ -73,12 +74,12 @@ class Story:
         request = self._requests.get(event.payload.get("request"))
         match event.name:
             case "order.placed":
-                return "cart", _("注文"), ""
+                return "cart", pgettext("history", "注文"), ""
             case "payment.verified":
                 return "yen", _("お支払いの確認"), self._reserved()
             case "cancellation.requested":
                 more = _("理由：%(reason)s") % {"reason": request.reason_label} if request else ""
-                return "undo", _("キャンセルをリクエスト"), more
+                return "undo", pgettext("history", "キャンセルをリクエスト"), more
             case "cancellation.withdrawn":
                 return "undo", _("リクエストを取り下げ"), ""
             case "cancellation.declined":
@@ -91,7 +92,7 @@ class Story:
             case "shipment.confirmed":
                 shipment = self._shipments.get(event.pk)
                 more = " ".join(filter(None, [shipment.carrier, shipment.tracking_number])) if shipment else ""
-                return "truck", _("出荷通知を送信") if to_seller else _("商品を出荷"), more
+                return "truck", pgettext("history", "出荷通知を送信") if to_seller else _("商品を出荷"), more
             case "order.held":
                 return "pause", _("マーケットプレイスが確認を開始"), ""
             case "order.released":
