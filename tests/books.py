@@ -67,3 +67,12 @@ def counted_statements() -> Iterator[list[int]]:
         yield found
     said = [query["sql"] for query in captured.captured_queries]
     found.append(sum("SAVEPOINT" not in sql for sql in said))
+
+
+def refuse_changes_of(order) -> None:
+    """Let the database refuse every change of one order, for this test's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+        statement = "ALTER TABLE orders_order ADD CONSTRAINT order_is_cursed CHECK (id <> %s OR version <= %s)"
+        cursor.execute(statement, [order.pk, order.version])
