@@ -67,7 +67,7 @@ class PersonForm(forms.ModelForm):
 
     class Meta:
         model = User
-        fields = "__all__"
+        fields = ["email", "name", "language", "look", "operator_role", "is_staff", "is_superuser", "is_active"]
 
     def clean_email(self) -> str:
         return self.cleaned_data["email"].lower()

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from django.db import IntegrityError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.actors import SWEEP, Actor, Role
 from events.actions import Entry, record
@@ -118,7 +118,10 @@ def judge(
     locked: Mapping[int, Order],
     decide: Callable[[Case], Outcome],
 ) -> list[Outcome]:
-    """Put each target to `decide`, which changes the case in memory and answers; unknown and stale ones never get there."""
+    """Put each target to `decide`, which changes the case in memory and answers.
+
+    An unknown order, or one that changed since `expected_version`, never gets there.
+    """
     asked = queries.asked_of(locked)
     outcomes: list[Outcome] = []
     for target in targets:
@@ -133,8 +136,10 @@ def judge(
     return outcomes
 
 
-def _batches(targets: Sequence[Target], act: Callable[[Sequence[Target]], list[Outcome]]) -> list[Outcome]:
-    return in_batches(targets, act, order_id=lambda target: target.order_id)
+def _batches(
+    targets: Sequence[Target], act: Callable[[Sequence[Target]], list[Outcome]], *, unattended: bool = False
+) -> list[Outcome]:
+    return in_batches(targets, act, order_id=lambda target: target.order_id, unattended=unattended)
 
 
 # --- request, withdraw, decline ---------------------------------------------------------------------------
@@ -178,7 +183,9 @@ def request_cancellation(*, targets: Sequence[RequestTarget], by: Actor, now: da
         )
         record(
             [
-                Entry("cancellation.requested", order, payload={"request": request.pk, "reason": request.reason_code})
+                Entry(
+                    "cancellation.requested", order, payload={"request": request.pk, "reason": request.reason_code}
+                )
                 for order, request, _ in made
             ],
             by=by,
@@ -270,9 +277,7 @@ def _end_requests(
     return _batches(targets, act)
 
 
-def _close(
-    case: Case, status: policy.RequestStatus, close_reason: str, by: Actor, now: datetime
-) -> None:
+def _close(case: Case, status: policy.RequestStatus, close_reason: str, by: Actor, now: datetime) -> None:
     """Decide the open request of a locked order, in memory."""
     request = case.asked.open
     request.status, request.close_reason = CancellationRequest.Status(status), close_reason
@@ -368,19 +373,22 @@ class Done:
     version: int
 
 
-def cancel(*, targets: Sequence[CancelTarget], by: Actor, now: datetime) -> list[Outcome]:
+def cancel(
+    *, targets: Sequence[CancelTarget], by: Actor, now: datetime, unattended: bool = False
+) -> list[Outcome]:
     """Cancel orders or units of them, by whoever may: buyer, seller, operator, system (domain 5, 9.2).
 
     Each cancellation is classified by the policy in force at `now` and stored with code, facts and sentence.
     Reservation or charge is given back, an open request is settled, event and deliveries are written, all in one
     transaction per batch. An order that ended cancelled already for the same reason answers NO_CHANGE.
+    `unattended`: no door waits, so even the only order's error becomes an answer.
     """
     rules = queries.rules_at(now)
 
     def act(batch: Sequence[CancelTarget]) -> list[Outcome]:
         return _cancel(batch, order_queries.lock_orders(target.order_id for target in batch), rules, by, now)
 
-    return _batches(targets, act)
+    return _batches(targets, act, unattended=unattended)
 
 
 def _cancel(
@@ -470,7 +478,9 @@ def _write(done: Sequence[Done], rules: policy.Rules, by: Actor, now: datetime) 
     authorizations = payment_queries.authorizations_of(order_ids)
     charges = payment_queries.charges_of(order_ids)
     event_ids = record([_entry(one, is_charged=one.order.pk in charges) for one in done], by=by, now=now)
-    sentences = {verdict: recorded_sentence(verdict.code, verdict.counted) for verdict in {one.verdict for one in done}}
+    sentences = {
+        verdict: recorded_sentence(verdict.code, verdict.counted) for verdict in {one.verdict for one in done}
+    }
     cancellation_ids = insert(
         Cancellation,
         {
@@ -588,7 +598,9 @@ def facts_from(stored: Mapping) -> policy.CancellationFacts:
 GREATEST_SKEW = timedelta(seconds=60)
 
 
-def cancel_overdue(*, now: datetime, limit: int = order_queries.ORDERS_PER_BATCH, leave_out: Sequence[int] = ()) -> list[Outcome]:
+def cancel_overdue(
+    *, now: datetime, limit: int = order_queries.ORDERS_PER_BATCH, leave_out: Sequence[int] = ()
+) -> list[Outcome]:
     """Cancel up to `limit` of the longest overdue orders in one short transaction; none left → an empty list.
 
     Orders that somebody else holds are skipped, so two sweeps share the work and never meet. The conditions are
@@ -601,9 +613,11 @@ def cancel_overdue(*, now: datetime, limit: int = order_queries.ORDERS_PER_BATCH
             locked = order_queries.lock_overdue(now=now, limit=limit, leave_out=leave_out)
             picked = list(locked)
             return _cancel(_overdue_targets(picked), locked, rules, SWEEP, now)
-    except IntegrityError:
-        # One order cannot be written: `cancel` finds it by halving, the others are done.
-        return cancel(targets=_overdue_targets(picked), by=SWEEP, now=now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # noqa: BLE001 - whatever one order raises, it must not stop the others
+        # It cannot be judged or written: halving finds it, the rest are done.
+        return cancel(targets=_overdue_targets(picked), by=SWEEP, now=now, unattended=True)
 
 
 def _overdue_targets(order_ids: Sequence[int]) -> list[CancelTarget]:

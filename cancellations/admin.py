@@ -30,7 +30,15 @@ class RequestItemInline(ReadOnlyInline):
 class CancellationRequestAdmin(ReadOnlyAdmin):
     """The buyers' requests, those that wait longest first."""
 
-    list_display = ["requested_at", "order", "seller", "status", "reason_label", "response_due_at", "seen_by_seller_at"]
+    list_display = [
+        "requested_at",
+        "order",
+        "seller",
+        "status",
+        "reason_label",
+        "response_due_at",
+        "seen_by_seller_at",
+    ]
     list_filter = ["status", "close_reason"]
     search_fields = ["order__number__exact"]
     search_help_text = _("注文番号")

@@ -1,4 +1,4 @@
-"""What was asked (CancellationRequest) and what was done (Cancellation); the policy's versions; the sweep's runs."""
+"""What was asked and what was done: requests, cancellations, the policy's versions, the sweep's runs."""
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -14,24 +14,26 @@ from . import policy
 
 
 class PolicyVersion(models.Model):
-    """Minutes, days and switches that rule from a moment on; before the first one the settings rule (domain 17)."""
+    """Minutes, days and switches that rule from a moment on; before the first, the settings rule (domain 17)."""
 
     class OpenRequestCounts(models.TextChoices):
-        ALWAYS = policy.OpenRequestCounts.ALWAYS, _("常に含める")
+        ALWAYS = policy.OpenRequestCounts.ALWAYS.value, _("常に含める")
         ONLY_IF_REQUESTED_AFTER_SHIP_BY = (
-            policy.OpenRequestCounts.ONLY_IF_REQUESTED_AFTER_SHIP_BY,
+            policy.OpenRequestCounts.ONLY_IF_REQUESTED_AFTER_SHIP_BY.value,
             _("出荷予定日より後のリクエストの場合のみ含める"),
         )
-        NEVER = policy.OpenRequestCounts.NEVER, _("含めない")
+        NEVER = policy.OpenRequestCounts.NEVER.value, _("含めない")
 
     class ApiInterlock(models.TextChoices):
-        WARN = policy.Interlock.WARN, _("警告して受け付ける")
-        BLOCK = policy.Interlock.BLOCK, _("受け付けない")
+        WARN = policy.Interlock.WARN.value, _("警告して受け付ける")
+        BLOCK = policy.Interlock.BLOCK.value, _("受け付けない")
 
     number = models.PositiveIntegerField(_("版"), unique=True)
     starts_at = models.DateTimeField(_("適用開始"), unique=True)
     direct_cancel_minutes = models.PositiveIntegerField(
-        _("購入者が自分でキャンセルできる分数"), default=5, validators=[MinValueValidator(1), MaxValueValidator(4320)]
+        _("購入者が自分でキャンセルできる分数"),
+        default=5,
+        validators=[MinValueValidator(1), MaxValueValidator(4320)],
     )
     direct_cancel_while_pending = models.BooleanField(_("お支払いの確認中はキャンセル可"), default=True)
     auto_cancel_days = models.PositiveIntegerField(
@@ -45,7 +47,10 @@ class PolicyVersion(models.Model):
         _("注文ごとのリクエストの上限"), default=3, validators=[MinValueValidator(1), MaxValueValidator(3)]
     )
     auto_cancel_with_open_request_counts = models.CharField(
-        _("リクエスト中の自動キャンセル"), max_length=40, choices=OpenRequestCounts, default=OpenRequestCounts.ALWAYS
+        _("リクエスト中の自動キャンセル"),
+        max_length=40,
+        choices=OpenRequestCounts,
+        default=OpenRequestCounts.ALWAYS,
     )
     ship_interlock_api = models.CharField(
         _("リクエスト中の出荷通知（API）"), max_length=10, choices=ApiInterlock, default=ApiInterlock.WARN
@@ -82,24 +87,27 @@ class CancellationRequest(models.Model):
     """The buyer's official request (domain 8). Reason label and facts are frozen when it is made."""
 
     class Status(models.TextChoices):
-        OPEN = policy.RequestStatus.OPEN, _("リクエスト中")
-        APPROVED = policy.RequestStatus.APPROVED, _("承認済み")
-        PARTLY_APPROVED = policy.RequestStatus.PARTLY_APPROVED, _("一部承認")
-        DECLINED = policy.RequestStatus.DECLINED, _("不承認")
-        WITHDRAWN = policy.RequestStatus.WITHDRAWN, _("取り下げ")
-        CLOSED = policy.RequestStatus.CLOSED, _("終了")
+        OPEN = policy.RequestStatus.OPEN.value, _("リクエスト中")
+        APPROVED = policy.RequestStatus.APPROVED.value, _("承認済み")
+        PARTLY_APPROVED = policy.RequestStatus.PARTLY_APPROVED.value, _("一部承認")
+        DECLINED = policy.RequestStatus.DECLINED.value, _("不承認")
+        WITHDRAWN = policy.RequestStatus.WITHDRAWN.value, _("取り下げ")
+        CLOSED = policy.RequestStatus.CLOSED.value, _("終了")
 
     class DeclineReason(models.TextChoices):
-        ALREADY_SHIPPED = policy.DeclineReason.ALREADY_SHIPPED, _("すでに発送した")
-        IN_PRODUCTION = policy.DeclineReason.IN_PRODUCTION, _("受注生産・加工のため")
-        LABEL_HANDED_OVER = policy.DeclineReason.LABEL_HANDED_OVER, _("配送会社に引き渡し済み")
-        OTHER = policy.DeclineReason.OTHER, _("その他")
+        ALREADY_SHIPPED = policy.DeclineReason.ALREADY_SHIPPED.value, _("すでに発送した")
+        IN_PRODUCTION = policy.DeclineReason.IN_PRODUCTION.value, _("受注生産・加工のため")
+        LABEL_HANDED_OVER = policy.DeclineReason.LABEL_HANDED_OVER.value, _("配送会社に引き渡し済み")
+        OTHER = policy.DeclineReason.OTHER.value, _("その他")
 
     class CloseReason(models.TextChoices):
-        SHIPPED = policy.CloseReason.SHIPPED, _("出荷済み")
-        CANCELED_OTHER_REASON = policy.CloseReason.CANCELED_OTHER_REASON, _("別の理由でキャンセル")
-        AUTO_CANCELED = policy.CloseReason.AUTO_CANCELED, _("自動キャンセル")
-        MARKETPLACE_CANCELED = policy.CloseReason.MARKETPLACE_CANCELED, _("マーケットプレイスによるキャンセル")
+        SHIPPED = policy.CloseReason.SHIPPED.value, _("出荷済み")
+        CANCELED_OTHER_REASON = policy.CloseReason.CANCELED_OTHER_REASON.value, _("別の理由でキャンセル")
+        AUTO_CANCELED = policy.CloseReason.AUTO_CANCELED.value, _("自動キャンセル")
+        MARKETPLACE_CANCELED = (
+            policy.CloseReason.MARKETPLACE_CANCELED.value,
+            _("マーケットプレイスによるキャンセル"),
+        )
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="requests", verbose_name=_("注文"))
     seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", db_index=False, verbose_name=_("出品者"))
@@ -112,7 +120,12 @@ class CancellationRequest(models.Model):
     seen_by_seller_at = models.DateTimeField(_("出品者の確認日時"), null=True)
     decided_at = models.DateTimeField(_("決定日時"), null=True)
     decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False, verbose_name=_("決定者")
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("決定者"),
     )
     decline_reason = models.CharField(_("不承認の理由"), max_length=20, choices=DeclineReason, blank=True)
     decline_text = models.CharField(_("不承認の説明"), max_length=500, blank=True)
@@ -123,12 +136,17 @@ class CancellationRequest(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = _("キャンセルリクエスト")
         indexes = [
-            models.Index(fields=["seller", "response_due_at", "id"], name="open_requests", condition=Q(status="OPEN")),
+            models.Index(
+                fields=["seller", "response_due_at", "id"], name="open_requests", condition=Q(status="OPEN")
+            ),
         ]
         constraints = [
-            models.UniqueConstraint(fields=["order"], condition=Q(status="OPEN"), name="one_open_request_per_order"),
+            models.UniqueConstraint(
+                fields=["order"], condition=Q(status="OPEN"), name="one_open_request_per_order"
+            ),
             models.CheckConstraint(
-                condition=Q(status="OPEN", decided_at__isnull=True) | (~Q(status="OPEN") & Q(decided_at__isnull=False)),
+                condition=Q(status="OPEN", decided_at__isnull=True)
+                | (~Q(status="OPEN") & Q(decided_at__isnull=False)),
                 name="open_means_undecided",
             ),
             models.CheckConstraint(
@@ -151,7 +169,9 @@ class RequestItem(models.Model):
         WITHDRAWN = "WITHDRAWN", _("取り下げ")
         CLOSED = "CLOSED", _("終了")
 
-    request = models.ForeignKey(CancellationRequest, models.CASCADE, related_name="items", verbose_name=_("リクエスト"))
+    request = models.ForeignKey(
+        CancellationRequest, models.CASCADE, related_name="items", verbose_name=_("リクエスト")
+    )
     item = models.ForeignKey(OrderItem, models.PROTECT, related_name="request_items", verbose_name=_("注文商品"))
     quantity = models.PositiveIntegerField(_("数量"))
     quantity_approved = models.PositiveIntegerField(_("承認された数量"), default=0)
@@ -164,7 +184,8 @@ class RequestItem(models.Model):
             models.UniqueConstraint(fields=["request", "item"], name="one_line_per_item_and_request"),
             models.CheckConstraint(condition=Q(quantity__gt=0), name="requested_units_positive"),
             models.CheckConstraint(
-                condition=Q(quantity__gte=F("quantity_approved") + F("quantity_open")), name="decided_within_requested"
+                condition=Q(quantity__gte=F("quantity_approved") + F("quantity_open")),
+                name="decided_within_requested",
             ),
             models.CheckConstraint(
                 condition=Q(state="OPEN", quantity_open__gt=0) | (~Q(state="OPEN") & Q(quantity_open=0)),
@@ -180,20 +201,20 @@ class Cancellation(models.Model):
     """What was done, by whom, why, and whether it counts; with the facts it was judged on (domain 9.5)."""
 
     class Reason(models.TextChoices):
-        BUYER_CANCELED = policy.Reason.BUYER_CANCELED, _("購入者によるキャンセル")
-        NO_INVENTORY = policy.Reason.NO_INVENTORY, _("在庫切れ")
-        ADDRESS_UNDELIVERABLE = policy.Reason.ADDRESS_UNDELIVERABLE, _("配送不可の住所")
-        BUYER_NOT_REPLYING = policy.Reason.BUYER_NOT_REPLYING, _("購入者から返信がない")
-        PRICING_ERROR = policy.Reason.PRICING_ERROR, _("価格設定の誤り")
-        CUSTOMER_EXCHANGE = policy.Reason.CUSTOMER_EXCHANGE, _("購入者からの交換依頼")
-        OTHER = policy.Reason.OTHER, _("その他")
-        BUYER_DIRECT = policy.Reason.BUYER_DIRECT, _("購入者が自分でキャンセル")
-        PAYMENT_FAILED = policy.Reason.PAYMENT_FAILED, _("お支払いの確認に失敗")
-        FRAUD = policy.Reason.FRAUD, _("不正行為の検出")
-        SUPPORT_FOR_BUYER = policy.Reason.SUPPORT_FOR_BUYER, _("購入者の依頼によるサポートのキャンセル")
-        MARKETPLACE_OTHER = policy.Reason.MARKETPLACE_OTHER, _("マーケットプレイスのその他の理由")
-        AUTO_NOT_CONFIRMED = policy.Reason.AUTO_NOT_CONFIRMED, _("出荷通知の未送信による自動キャンセル")
-        IMPORTED = policy.Reason.IMPORTED, _("取り込んだファイルでキャンセル済み")
+        BUYER_CANCELED = policy.Reason.BUYER_CANCELED.value, _("購入者によるキャンセル")
+        NO_INVENTORY = policy.Reason.NO_INVENTORY.value, _("在庫切れ")
+        ADDRESS_UNDELIVERABLE = policy.Reason.ADDRESS_UNDELIVERABLE.value, _("配送不可の住所")
+        BUYER_NOT_REPLYING = policy.Reason.BUYER_NOT_REPLYING.value, _("購入者から返信がない")
+        PRICING_ERROR = policy.Reason.PRICING_ERROR.value, _("価格設定の誤り")
+        CUSTOMER_EXCHANGE = policy.Reason.CUSTOMER_EXCHANGE.value, _("購入者からの交換依頼")
+        OTHER = policy.Reason.OTHER.value, _("その他")
+        BUYER_DIRECT = policy.Reason.BUYER_DIRECT.value, _("購入者が自分でキャンセル")
+        PAYMENT_FAILED = policy.Reason.PAYMENT_FAILED.value, _("お支払いの確認に失敗")
+        FRAUD = policy.Reason.FRAUD.value, _("不正行為の検出")
+        SUPPORT_FOR_BUYER = policy.Reason.SUPPORT_FOR_BUYER.value, _("購入者の依頼によるサポートのキャンセル")
+        MARKETPLACE_OTHER = policy.Reason.MARKETPLACE_OTHER.value, _("マーケットプレイスのその他の理由")
+        AUTO_NOT_CONFIRMED = policy.Reason.AUTO_NOT_CONFIRMED.value, _("出荷通知の未送信による自動キャンセル")
+        IMPORTED = policy.Reason.IMPORTED.value, _("取り込んだファイルでキャンセル済み")
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="cancellations", verbose_name=_("注文"))
     seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", db_index=False, verbose_name=_("出品者"))
@@ -229,7 +250,9 @@ class Cancellation(models.Model):
             ),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(counted=True) | Q(excluded=False), name="only_counted_ones_excluded"),
+            models.CheckConstraint(
+                condition=Q(counted=True) | Q(excluded=False), name="only_counted_ones_excluded"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -239,8 +262,12 @@ class Cancellation(models.Model):
 class CancellationItem(models.Model):
     """Units of one item in a cancellation, and their money."""
 
-    cancellation = models.ForeignKey(Cancellation, models.CASCADE, related_name="items", verbose_name=_("キャンセル"))
-    item = models.ForeignKey(OrderItem, models.PROTECT, related_name="cancellation_items", verbose_name=_("注文商品"))
+    cancellation = models.ForeignKey(
+        Cancellation, models.CASCADE, related_name="items", verbose_name=_("キャンセル")
+    )
+    item = models.ForeignKey(
+        OrderItem, models.PROTECT, related_name="cancellation_items", verbose_name=_("注文商品")
+    )
     quantity = models.PositiveIntegerField(_("数量"))
     amount = models.DecimalField(_("金額"), max_digits=12, decimal_places=2, null=True)
 

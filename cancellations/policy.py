@@ -211,7 +211,9 @@ def why_not_these_units(order: OrderFacts, units: Units) -> Refusal | None:
 # --- the buyer (domain 5.1) -------------------------------------------------------------------------------
 
 
-def why_buyer_cannot_cancel(order: OrderFacts, units: Units, rules: Rules, received_at: datetime) -> Refusal | None:
+def why_buyer_cannot_cancel(
+    order: OrderFacts, units: Units, rules: Rules, received_at: datetime
+) -> Refusal | None:
     """May the buyer cancel these units alone? Inside the window, or without limit while payment is pending."""
     if order.status not in UNFINISHED:
         return Refusal.ORDER_NOT_CANCELABLE

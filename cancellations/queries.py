@@ -30,7 +30,9 @@ def rules_at(moment: datetime) -> policy.Rules:
         request_response_hours=version.request_response_hours,
         seller_may_decline=version.seller_may_decline,
         max_requests_per_order=version.max_requests_per_order,
-        auto_cancel_with_open_request_counts=policy.OpenRequestCounts(version.auto_cancel_with_open_request_counts),
+        auto_cancel_with_open_request_counts=policy.OpenRequestCounts(
+            version.auto_cancel_with_open_request_counts
+        ),
         ship_interlock_api=policy.Interlock(version.ship_interlock_api),
     )
 
@@ -230,7 +232,8 @@ def notes_for(order_ids: Iterable[int]) -> dict[int, Note]:
     with connection.cursor() as cursor:
         cursor.execute(
             """
-            SELECT o.id, r.id, r.requested_at, r.response_due_at, r.seen_by_seller_at, r.reason_label, r.buyer_text,
+            SELECT o.id,
+                   r.id, r.requested_at, r.response_due_at, r.seen_by_seller_at, r.reason_label, r.buyer_text,
                    (SELECT json_object_agg(i.item_id, i.quantity_open)
                     FROM cancellations_requestitem AS i WHERE i.request_id = r.id AND i.quantity_open > 0),
                    c.reason, c.counted, c.cancelled_at

@@ -8,5 +8,5 @@ from . import actions, queries
 
 @shared_task
 def cancel_overdue_orders() -> int:
-    """Cancel every order nobody confirmed in time, by the database's clock. Harmless beside itself and when late."""
+    """Cancel every order nobody confirmed in time, by the database's clock. Harmless beside itself, and late."""
     return actions.run_sweep(now=queries.database_now(), process_now=timezone.now()).cancelled

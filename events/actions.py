@@ -231,7 +231,9 @@ def _deliver(delivery: Delivery, clock: Callable[[], datetime]) -> None:
 
 def _mark(delivery: Delivery, **fields) -> None:
     """Write the answer, unless another worker took the delivery over after the lease ran out."""
-    Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.PENDING, attempts=delivery.attempts).update(**fields)
+    Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.PENDING, attempts=delivery.attempts).update(
+        **fields
+    )
 
 
 def pause_after(attempts: int) -> timedelta:

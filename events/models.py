@@ -21,8 +21,8 @@ class Event(models.Model):
     )
     order_version = models.PositiveIntegerField(_("版"), null=True)
     subject = models.CharField(_("対象"), max_length=100, blank=True)
-    role = models.CharField(_("行った人"), max_length=12, choices=[(role, role) for role in Role])
-    door = models.CharField(_("経路"), max_length=12, choices=[(door, door) for door in Door])
+    role = models.CharField(_("行った人"), max_length=12, choices=[(role.value, role.value) for role in Role])
+    door = models.CharField(_("経路"), max_length=12, choices=[(door.value, door.value) for door in Door])
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False, verbose_name=_("人")
     )
@@ -56,7 +56,12 @@ class Delivery(models.Model):
     event = models.ForeignKey(Event, models.CASCADE, related_name="deliveries", verbose_name=_("出来事"))
     listener = models.CharField(_("宛先の種類"), max_length=40)
     recipient = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.CASCADE, null=True, related_name="+", db_index=False, verbose_name=_("受取人")
+        settings.AUTH_USER_MODEL,
+        models.CASCADE,
+        null=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("受取人"),
     )
     key = models.CharField(_("配信キー"), max_length=100, unique=True)
     state = models.CharField(_("状態"), max_length=10, choices=State, default=State.PENDING)

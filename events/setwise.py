@@ -30,8 +30,8 @@ def insert(model: type[models.Model], columns: Mapping[str, Sequence[Any]]) -> l
     with connection.cursor() as cursor:
         # Keys are drawn in the order of the rows, so sorting them brings them back into it.
         cursor.execute(
-            f"INSERT INTO {table} ({names}) SELECT {names} FROM unnest({arrays}) WITH ORDINALITY AS n ({names}, place) "  # noqa: S608 - names come from the models
-            "ORDER BY place RETURNING id",
+            f"INSERT INTO {table} ({names}) SELECT {names} "  # noqa: S608 - names come from the models
+            f"FROM unnest({arrays}) WITH ORDINALITY AS n ({names}, place) ORDER BY place RETURNING id",
             values,
         )
         return sorted(key for (key,) in cursor.fetchall())

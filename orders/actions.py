@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from accounts.actors import Actor
 from events.actions import Entry, record
@@ -37,16 +37,19 @@ def in_batches(
     act: Callable[[Sequence[Target]], list[Outcome]],
     *,
     order_id: Callable[[Target], int],
+    unattended: bool = False,
     size: int = queries.ORDERS_PER_BATCH,
 ) -> list[Outcome]:
     """Run a batch act over targets in transactions of at most `size`, answers in the order asked (wall 2).
 
-    A database error splits the batch until the one bad order is alone: it becomes an ERROR, the rest are done.
-    With a single target asked for, the error is the door's to answer.
+    An error splits the batch until the one bad order is alone: it becomes an ERROR, the rest are done. With a
+    single target asked for, the error is the door's to answer, unless nobody waits for it (`unattended`). A lost
+    connection or a lock that could not be had is never the order's fault and is raised.
     """
+    alone = len(targets) == 1 and not unattended
     outcomes: list[Outcome] = []
     for start in range(0, len(targets), size):
-        outcomes += _split_on_error(targets[start : start + size], act, order_id, alone=len(targets) == 1)
+        outcomes += _split_on_error(targets[start : start + size], act, order_id, alone=alone)
     return outcomes
 
 
@@ -60,8 +63,10 @@ def _split_on_error(
     try:
         with transaction.atomic():
             return act(targets)
-    except DatabaseError as error:
-        if alone or isinstance(error, OperationalError):
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        if alone:
             raise
         if len(targets) == 1:
             logger.exception("Order %s was left out of a batch", order_id(targets[0]))
@@ -207,7 +212,7 @@ def place_orders(
     now: datetime,
     mute: frozenset[str] = frozenset(),
 ) -> list[Order]:
-    """Place orders: one transaction for at most 1,000, with event and deliveries; the reservation follows by delivery.
+    """Place orders, at most 1,000 in a transaction; reservations follow by delivery.
 
     `auto_cancel_days` of the policy in force fixes each due moment (domain 10); `mute` names listeners that are
     not told. The orders come back with their items as `.lines`.

@@ -30,7 +30,15 @@ from .outcomes import Outcome, Refused, sole
 
 class ItemInline(ReadOnlyInline):
     model = OrderItem
-    fields = ["item_id", "sku", "title", "quantity_ordered", "quantity_shipped", "quantity_cancelled", "item_price"]
+    fields = [
+        "item_id",
+        "sku",
+        "title",
+        "quantity_ordered",
+        "quantity_shipped",
+        "quantity_cancelled",
+        "item_price",
+    ]
     readonly_fields = fields
 
 
@@ -173,7 +181,9 @@ def _unfinished(order: Order) -> bool:
 
 
 ACTS = {
-    "verify-payment": Act(_("お支払いを確認済みにする"), forms.Form, _verify, lambda o: o.status == o.Status.PENDING),
+    "verify-payment": Act(
+        _("お支払いを確認済みにする"), forms.Form, _verify, lambda o: o.status == o.Status.PENDING
+    ),
     "hold": Act(_("保留にする"), NoteForm, _hold, lambda order: _unfinished(order) and not order.on_hold),
     "release": Act(_("保留を解除する"), NoteForm, _release, lambda order: _unfinished(order) and order.on_hold),
     "ship-by": Act(_("出荷予定日を設定する"), ShipByForm, _set_ship_by, _unfinished),

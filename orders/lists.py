@@ -131,8 +131,7 @@ class Lane:
         operator = "lt" if descending != backwards else "gt"
         # The first half is implied by the second; it is what lets the index be entered at the right place.
         return Q(**{f"{first}__{operator}e": values[0]}) & (
-            Q(**{f"{first}__{operator}": values[0]})
-            | Q(**{first: values[0], f"{second}__{operator}": values[1]})
+            Q(**{f"{first}__{operator}": values[0]}) | Q(**{first: values[0], f"{second}__{operator}": values[1]})
         )
 
 
@@ -192,7 +191,9 @@ def _lanes_for(wish: Wish, now: datetime) -> tuple[Lane, ...]:
 
 def counts_of_seller(seller_id: int, *, now: datetime) -> dict[str, int]:
     """How many orders stand behind each tab and chip, in one statement; each stops at its cap."""
-    tab = "SELECT count(*) FROM (SELECT 1 FROM orders_order WHERE seller_id = %(seller)s AND {} LIMIT {}) AS capped"
+    tab = (
+        "SELECT count(*) FROM (SELECT 1 FROM orders_order WHERE seller_id = %(seller)s AND {} LIMIT {}) AS capped"
+    )
     parts = {
         "PENDING": tab.format("status = 'PENDING'", TAB_CAP),
         "UNSHIPPED": tab.format("status = 'UNSHIPPED'", TAB_CAP),

@@ -13,25 +13,27 @@ from accounts.models import Seller
 
 from . import rules
 
-IS_OPEN = Q(status__in=sorted(rules.OPEN_STATUSES))
+IS_OPEN = Q(status__in=sorted(status.value for status in rules.OPEN_STATUSES))
 
 
 class Order(models.Model):
     """What one buyer bought of one seller at one time (domain 3)."""
 
     class Status(models.TextChoices):
-        PENDING = rules.Status.PENDING, _("保留中")
-        UNSHIPPED = rules.Status.UNSHIPPED, _("未出荷")
-        PARTIALLY_SHIPPED = rules.Status.PARTIALLY_SHIPPED, _("一部出荷済み")
-        SHIPPED = rules.Status.SHIPPED, _("出荷済み")
-        CANCELED = rules.Status.CANCELED, _("キャンセル済み")
+        PENDING = rules.Status.PENDING.value, _("保留中")
+        UNSHIPPED = rules.Status.UNSHIPPED.value, _("未出荷")
+        PARTIALLY_SHIPPED = rules.Status.PARTIALLY_SHIPPED.value, _("一部出荷済み")
+        SHIPPED = rules.Status.SHIPPED.value, _("出荷済み")
+        CANCELED = rules.Status.CANCELED.value, _("キャンセル済み")
 
     class Channel(models.TextChoices):
         SELLER = "SELLER", _("出品者出荷")
         MARKETPLACE = "MARKETPLACE", _("マーケットプレイス出荷")
 
     number = models.CharField(_("注文番号"), max_length=19, unique=True)
-    seller = models.ForeignKey(Seller, models.PROTECT, related_name="orders", db_index=False, verbose_name=_("出品者"))
+    seller = models.ForeignKey(
+        Seller, models.PROTECT, related_name="orders", db_index=False, verbose_name=_("出品者")
+    )
     buyer = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.PROTECT,
@@ -78,8 +80,12 @@ class Order(models.Model):
                 name="orders_without_open_request",
                 condition=Q(answer_due_at__isnull=True),
             ),
-            models.Index(fields=["seller", "auto_cancel_due_at", "id"], name="open_orders_by_due", condition=IS_OPEN),
-            models.Index(fields=["seller", "ship_by_date", "id"], name="open_orders_by_ship_by", condition=IS_OPEN),
+            models.Index(
+                fields=["seller", "auto_cancel_due_at", "id"], name="open_orders_by_due", condition=IS_OPEN
+            ),
+            models.Index(
+                fields=["seller", "ship_by_date", "id"], name="open_orders_by_ship_by", condition=IS_OPEN
+            ),
             models.Index(fields=["seller", "last_updated_at", "id"], name="orders_by_last_update"),
             models.Index(F("buyer"), F("placed_at").desc(), F("id").desc(), name="orders_of_buyer"),
             # The sweep asks for no seller: due orders of all shops, oldest first.
@@ -88,7 +94,9 @@ class Order(models.Model):
             ),
         ]
         constraints = [
-            models.CheckConstraint(condition=Q(status__in=[s.value for s in rules.Status]), name="status_is_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=[s.value for s in rules.Status]), name="status_is_known"
+            ),
             models.CheckConstraint(
                 condition=Q(status="CANCELED", cancelled_at__isnull=False)
                 | (~Q(status="CANCELED") & Q(cancelled_at__isnull=True)),
@@ -99,7 +107,8 @@ class Order(models.Model):
                 name="held_exactly_when_it_has_a_moment",
             ),
             models.CheckConstraint(
-                condition=~Q(status="PENDING") | Q(payment_verified_at__isnull=True), name="pending_means_not_verified"
+                condition=~Q(status="PENDING") | Q(payment_verified_at__isnull=True),
+                name="pending_means_not_verified",
             ),
             models.CheckConstraint(
                 condition=Q(answer_due_at__isnull=True) | ~Q(status__in=["SHIPPED", "CANCELED"]),

@@ -23,7 +23,7 @@ FAILED = "FAILED"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result, refusal or warning code, and the order's state afterwards; counted is None if nothing was cancelled."""
+    """Result, refusal or warning code, and the order afterwards; counted is None if nothing was cancelled."""
 
     order_id: int
     result: Result

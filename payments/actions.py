@@ -131,7 +131,7 @@ def charge_on_confirmation(shipments: Mapping[int, int], authorizations: Mapping
 
 @dataclass(slots=True)
 class MoneyBack:
-    """What one cancellation gives back: per item, and `rest` if the whole order ended cancelled (shipping goes too)."""
+    """What one cancellation gives back, per item; `whole` if the order ended cancelled: shipping goes too."""
 
     order: Order
     event_id: int

@@ -20,7 +20,9 @@ def charges_of(order_ids: Iterable[int]) -> dict[int, Charge]:
 
 def refunded(order_id: int) -> Decimal:
     """Money going or gone back to the buyer of an order."""
-    total = Refund.objects.filter(order_id=order_id).exclude(state=MoneyState.FAILED).aggregate(total=Sum("amount"))
+    total = (
+        Refund.objects.filter(order_id=order_id).exclude(state=MoneyState.FAILED).aggregate(total=Sum("amount"))
+    )
     return total["total"] or Decimal(0)
 
 

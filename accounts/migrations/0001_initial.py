@@ -7,84 +7,185 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Seller',
+            name="Seller",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, verbose_name='店舗名')),
-                ('merchant_id', models.CharField(max_length=32, unique=True, verbose_name='出品者ID')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='登録日時')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("name", models.CharField(max_length=100, verbose_name="店舗名")),
+                ("merchant_id", models.CharField(max_length=32, unique=True, verbose_name="出品者ID")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="登録日時")),
             ],
             options={
-                'verbose_name': '出品者',
-                'verbose_name_plural': '出品者',
+                "verbose_name": "出品者",
+                "verbose_name_plural": "出品者",
             },
         ),
         migrations.CreateModel(
-            name='User',
+            name="User",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('password', models.CharField(max_length=128, verbose_name='password')),
-                ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
-                ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
-                ('email', models.EmailField(max_length=254, unique=True, verbose_name='メールアドレス')),
-                ('name', models.CharField(max_length=100, verbose_name='氏名')),
-                ('language', models.CharField(choices=[('ja', '日本語'), ('en', 'English')], default='ja', max_length=5, verbose_name='言語')),
-                ('look', models.CharField(choices=[('auto', '自動'), ('light', 'ライト'), ('dark', 'ダーク')], default='auto', max_length=5, verbose_name='表示')),
-                ('refuses_unimportant_messages', models.BooleanField(default=False, verbose_name='重要ではないメッセージを受信しない')),
-                ('operator_role', models.CharField(blank=True, choices=[('', 'なし'), ('SUPPORT', 'サポート'), ('RISK', 'リスク'), ('POLICY', 'ポリシー'), ('ADMIN', '管理者')], default='', max_length=10, verbose_name='オペレーターの役割')),
-                ('is_staff', models.BooleanField(default=False, verbose_name='オペレーター')),
-                ('is_active', models.BooleanField(default=True, verbose_name='有効')),
-                ('joined_at', models.DateTimeField(auto_now_add=True, verbose_name='登録日時')),
-                ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
-                ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("password", models.CharField(max_length=128, verbose_name="password")),
+                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                (
+                    "is_superuser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Designates that this user has all permissions without explicitly assigning them.",
+                        verbose_name="superuser status",
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254, unique=True, verbose_name="メールアドレス")),
+                ("name", models.CharField(max_length=100, verbose_name="氏名")),
+                (
+                    "language",
+                    models.CharField(
+                        choices=[("ja", "日本語"), ("en", "English")],
+                        default="ja",
+                        max_length=5,
+                        verbose_name="言語",
+                    ),
+                ),
+                (
+                    "look",
+                    models.CharField(
+                        choices=[("auto", "自動"), ("light", "ライト"), ("dark", "ダーク")],
+                        default="auto",
+                        max_length=5,
+                        verbose_name="表示",
+                    ),
+                ),
+                (
+                    "refuses_unimportant_messages",
+                    models.BooleanField(default=False, verbose_name="重要ではないメッセージを受信しない"),
+                ),
+                (
+                    "operator_role",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "なし"),
+                            ("SUPPORT", "サポート"),
+                            ("RISK", "リスク"),
+                            ("POLICY", "ポリシー"),
+                            ("ADMIN", "管理者"),
+                        ],
+                        default="",
+                        max_length=10,
+                        verbose_name="オペレーターの役割",
+                    ),
+                ),
+                ("is_staff", models.BooleanField(default=False, verbose_name="オペレーター")),
+                ("is_active", models.BooleanField(default=True, verbose_name="有効")),
+                ("joined_at", models.DateTimeField(auto_now_add=True, verbose_name="登録日時")),
+                (
+                    "groups",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.group",
+                        verbose_name="groups",
+                    ),
+                ),
+                (
+                    "user_permissions",
+                    models.ManyToManyField(
+                        blank=True,
+                        help_text="Specific permissions for this user.",
+                        related_name="user_set",
+                        related_query_name="user",
+                        to="auth.permission",
+                        verbose_name="user permissions",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '人',
-                'verbose_name_plural': '人',
+                "verbose_name": "人",
+                "verbose_name_plural": "人",
             },
         ),
         migrations.CreateModel(
-            name='LoginAttempt',
+            name="LoginAttempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('email', models.CharField(max_length=254, verbose_name='メールアドレス')),
-                ('address', models.GenericIPAddressField(verbose_name='IPアドレス')),
-                ('failed_at', models.DateTimeField(verbose_name='失敗日時')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("email", models.CharField(max_length=254, verbose_name="メールアドレス")),
+                ("address", models.GenericIPAddressField(verbose_name="IPアドレス")),
+                ("failed_at", models.DateTimeField(verbose_name="失敗日時")),
             ],
             options={
-                'verbose_name': 'ログインの失敗',
-                'verbose_name_plural': 'ログインの失敗',
-                'indexes': [models.Index(fields=['email', 'failed_at'], name='failed_sign_ins_of_account'), models.Index(fields=['address', 'failed_at'], name='failed_sign_ins_of_address')],
+                "verbose_name": "ログインの失敗",
+                "verbose_name_plural": "ログインの失敗",
+                "indexes": [
+                    models.Index(fields=["email", "failed_at"], name="failed_sign_ins_of_account"),
+                    models.Index(fields=["address", "failed_at"], name="failed_sign_ins_of_address"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Membership',
+            name="Membership",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('OWNER', 'オーナー'), ('ORDER_STAFF', '注文担当'), ('READ_ONLY', '閲覧のみ')], max_length=12, verbose_name='役割')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to=settings.AUTH_USER_MODEL, verbose_name='人')),
-                ('seller', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='accounts.seller', verbose_name='出品者')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[("OWNER", "オーナー"), ("ORDER_STAFF", "注文担当"), ("READ_ONLY", "閲覧のみ")],
+                        max_length=12,
+                        verbose_name="役割",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="人",
+                    ),
+                ),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="accounts.seller",
+                        verbose_name="出品者",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '店舗の役割',
-                'verbose_name_plural': '店舗の役割',
+                "verbose_name": "店舗の役割",
+                "verbose_name_plural": "店舗の役割",
             },
         ),
         migrations.AddConstraint(
-            model_name='user',
-            constraint=models.CheckConstraint(condition=models.Q(('email', django.db.models.functions.text.Lower('email'))), name='email_is_lower_case'),
+            model_name="user",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("email", django.db.models.functions.text.Lower("email"))),
+                name="email_is_lower_case",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='membership',
-            constraint=models.UniqueConstraint(fields=('seller', 'user'), name='one_role_per_person_and_shop'),
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("seller", "user"), name="one_role_per_person_and_shop"),
         ),
     ]

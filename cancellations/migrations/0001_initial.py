@@ -8,193 +8,507 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0001_initial'),
-        ('events', '0001_initial'),
-        ('orders', '0001_initial'),
+        ("accounts", "0001_initial"),
+        ("events", "0001_initial"),
+        ("orders", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='BuyerReason',
+            name="BuyerReason",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('code', models.CharField(max_length=40, unique=True, verbose_name='コード')),
-                ('label_ja', models.CharField(max_length=60, verbose_name='日本語')),
-                ('label_en', models.CharField(max_length=60, verbose_name='英語')),
-                ('suggests_message', models.BooleanField(default=False, verbose_name='メッセージを案内する')),
-                ('is_active', models.BooleanField(default=True, verbose_name='有効')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='順番')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("code", models.CharField(max_length=40, unique=True, verbose_name="コード")),
+                ("label_ja", models.CharField(max_length=60, verbose_name="日本語")),
+                ("label_en", models.CharField(max_length=60, verbose_name="英語")),
+                ("suggests_message", models.BooleanField(default=False, verbose_name="メッセージを案内する")),
+                ("is_active", models.BooleanField(default=True, verbose_name="有効")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="順番")),
             ],
             options={
-                'verbose_name': '購入者の理由',
-                'verbose_name_plural': '購入者の理由',
-                'ordering': ['position', 'id'],
+                "verbose_name": "購入者の理由",
+                "verbose_name_plural": "購入者の理由",
+                "ordering": ["position", "id"],
             },
         ),
         migrations.CreateModel(
-            name='SweepRun',
+            name="SweepRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('started_at', models.DateTimeField(db_index=True, verbose_name='開始日時')),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='終了日時')),
-                ('cancelled', models.PositiveIntegerField(default=0, verbose_name='キャンセル数')),
-                ('failed', models.PositiveIntegerField(default=0, verbose_name='失敗数')),
-                ('oldest_due_at', models.DateTimeField(null=True, verbose_name='最も古い期限')),
-                ('refusal', models.CharField(blank=True, max_length=200, verbose_name='中止の理由')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("started_at", models.DateTimeField(db_index=True, verbose_name="開始日時")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="終了日時")),
+                ("cancelled", models.PositiveIntegerField(default=0, verbose_name="キャンセル数")),
+                ("failed", models.PositiveIntegerField(default=0, verbose_name="失敗数")),
+                ("oldest_due_at", models.DateTimeField(null=True, verbose_name="最も古い期限")),
+                ("refusal", models.CharField(blank=True, max_length=200, verbose_name="中止の理由")),
             ],
             options={
-                'verbose_name': '自動キャンセルの実行',
-                'verbose_name_plural': '自動キャンセルの実行',
+                "verbose_name": "自動キャンセルの実行",
+                "verbose_name_plural": "自動キャンセルの実行",
             },
         ),
         migrations.CreateModel(
-            name='CancellationRequest',
+            name="CancellationRequest",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('status', models.CharField(choices=[('OPEN', 'リクエスト中'), ('APPROVED', '承認済み'), ('PARTLY_APPROVED', '一部承認'), ('DECLINED', '不承認'), ('WITHDRAWN', '取り下げ'), ('CLOSED', '終了')], default='OPEN', max_length=16, verbose_name='状態')),
-                ('requested_at', models.DateTimeField(verbose_name='リクエスト日時')),
-                ('reason_code', models.CharField(max_length=40, verbose_name='理由コード')),
-                ('reason_label', models.CharField(max_length=60, verbose_name='理由')),
-                ('buyer_text', models.CharField(blank=True, max_length=500, verbose_name='購入者のコメント')),
-                ('response_due_at', models.DateTimeField(verbose_name='回答期限')),
-                ('seen_by_seller_at', models.DateTimeField(null=True, verbose_name='出品者の確認日時')),
-                ('decided_at', models.DateTimeField(null=True, verbose_name='決定日時')),
-                ('decline_reason', models.CharField(blank=True, choices=[('ALREADY_SHIPPED', 'すでに発送した'), ('IN_PRODUCTION', '受注生産・加工のため'), ('LABEL_HANDED_OVER', '配送会社に引き渡し済み'), ('OTHER', 'その他')], max_length=20, verbose_name='不承認の理由')),
-                ('decline_text', models.CharField(blank=True, max_length=500, verbose_name='不承認の説明')),
-                ('decline_tracking', models.CharField(blank=True, max_length=60, verbose_name='お問い合わせ番号')),
-                ('close_reason', models.CharField(blank=True, choices=[('SHIPPED', '出荷済み'), ('CANCELED_OTHER_REASON', '別の理由でキャンセル'), ('AUTO_CANCELED', '自動キャンセル'), ('MARKETPLACE_CANCELED', 'マーケットプレイスによるキャンセル')], max_length=24, verbose_name='終了の理由')),
-                ('version', models.PositiveIntegerField(default=1, verbose_name='版')),
-                ('decided_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='決定者')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='orders.order', verbose_name='注文')),
-                ('seller', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.seller', verbose_name='出品者')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("OPEN", "リクエスト中"),
+                            ("APPROVED", "承認済み"),
+                            ("PARTLY_APPROVED", "一部承認"),
+                            ("DECLINED", "不承認"),
+                            ("WITHDRAWN", "取り下げ"),
+                            ("CLOSED", "終了"),
+                        ],
+                        default="OPEN",
+                        max_length=16,
+                        verbose_name="状態",
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(verbose_name="リクエスト日時")),
+                ("reason_code", models.CharField(max_length=40, verbose_name="理由コード")),
+                ("reason_label", models.CharField(max_length=60, verbose_name="理由")),
+                ("buyer_text", models.CharField(blank=True, max_length=500, verbose_name="購入者のコメント")),
+                ("response_due_at", models.DateTimeField(verbose_name="回答期限")),
+                ("seen_by_seller_at", models.DateTimeField(null=True, verbose_name="出品者の確認日時")),
+                ("decided_at", models.DateTimeField(null=True, verbose_name="決定日時")),
+                (
+                    "decline_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("ALREADY_SHIPPED", "すでに発送した"),
+                            ("IN_PRODUCTION", "受注生産・加工のため"),
+                            ("LABEL_HANDED_OVER", "配送会社に引き渡し済み"),
+                            ("OTHER", "その他"),
+                        ],
+                        max_length=20,
+                        verbose_name="不承認の理由",
+                    ),
+                ),
+                ("decline_text", models.CharField(blank=True, max_length=500, verbose_name="不承認の説明")),
+                ("decline_tracking", models.CharField(blank=True, max_length=60, verbose_name="お問い合わせ番号")),
+                (
+                    "close_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("SHIPPED", "出荷済み"),
+                            ("CANCELED_OTHER_REASON", "別の理由でキャンセル"),
+                            ("AUTO_CANCELED", "自動キャンセル"),
+                            ("MARKETPLACE_CANCELED", "マーケットプレイスによるキャンセル"),
+                        ],
+                        max_length=24,
+                        verbose_name="終了の理由",
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1, verbose_name="版")),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="決定者",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="requests",
+                        to="orders.order",
+                        verbose_name="注文",
+                    ),
+                ),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.seller",
+                        verbose_name="出品者",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'キャンセルリクエスト',
-                'verbose_name_plural': 'キャンセルリクエスト',
+                "verbose_name": "キャンセルリクエスト",
+                "verbose_name_plural": "キャンセルリクエスト",
             },
         ),
         migrations.CreateModel(
-            name='Cancellation',
+            name="Cancellation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('cancelled_at', models.DateTimeField(verbose_name='キャンセル日時')),
-                ('role', models.CharField(max_length=12, verbose_name='行った人')),
-                ('reason', models.CharField(choices=[('BUYER_CANCELED', '購入者によるキャンセル'), ('NO_INVENTORY', '在庫切れ'), ('ADDRESS_UNDELIVERABLE', '配送不可の住所'), ('BUYER_NOT_REPLYING', '購入者から返信がない'), ('PRICING_ERROR', '価格設定の誤り'), ('CUSTOMER_EXCHANGE', '購入者からの交換依頼'), ('OTHER', 'その他'), ('BUYER_DIRECT', '購入者が自分でキャンセル'), ('PAYMENT_FAILED', 'お支払いの確認に失敗'), ('FRAUD', '不正行為の検出'), ('SUPPORT_FOR_BUYER', '購入者の依頼によるサポートのキャンセル'), ('MARKETPLACE_OTHER', 'マーケットプレイスのその他の理由'), ('AUTO_NOT_CONFIRMED', '出荷通知の未送信による自動キャンセル'), ('IMPORTED', '取り込んだファイルでキャンセル済み')], max_length=24, verbose_name='理由')),
-                ('code', models.CharField(max_length=5, verbose_name='コード')),
-                ('counted', models.BooleanField(verbose_name='キャンセル率に含める')),
-                ('excluded', models.BooleanField(default=False, verbose_name='除外')),
-                ('facts', models.JSONField(verbose_name='判定の根拠')),
-                ('policy_version', models.PositiveIntegerField(verbose_name='ポリシーの版')),
-                ('sentence', models.CharField(max_length=200, verbose_name='説明')),
-                ('seller_memo', models.CharField(blank=True, max_length=1000, verbose_name='出品者メモ')),
-                ('restock', models.BooleanField(verbose_name='在庫に戻す')),
-                ('whole', models.BooleanField(verbose_name='残りの注文全体')),
-                ('event', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='cancellation', to='events.event', verbose_name='出来事')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cancellations', to='orders.order', verbose_name='注文')),
-                ('seller', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.seller', verbose_name='出品者')),
-                ('request', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='cancellations', to='cancellations.cancellationrequest', verbose_name='リクエスト')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("cancelled_at", models.DateTimeField(verbose_name="キャンセル日時")),
+                ("role", models.CharField(max_length=12, verbose_name="行った人")),
+                (
+                    "reason",
+                    models.CharField(
+                        choices=[
+                            ("BUYER_CANCELED", "購入者によるキャンセル"),
+                            ("NO_INVENTORY", "在庫切れ"),
+                            ("ADDRESS_UNDELIVERABLE", "配送不可の住所"),
+                            ("BUYER_NOT_REPLYING", "購入者から返信がない"),
+                            ("PRICING_ERROR", "価格設定の誤り"),
+                            ("CUSTOMER_EXCHANGE", "購入者からの交換依頼"),
+                            ("OTHER", "その他"),
+                            ("BUYER_DIRECT", "購入者が自分でキャンセル"),
+                            ("PAYMENT_FAILED", "お支払いの確認に失敗"),
+                            ("FRAUD", "不正行為の検出"),
+                            ("SUPPORT_FOR_BUYER", "購入者の依頼によるサポートのキャンセル"),
+                            ("MARKETPLACE_OTHER", "マーケットプレイスのその他の理由"),
+                            ("AUTO_NOT_CONFIRMED", "出荷通知の未送信による自動キャンセル"),
+                            ("IMPORTED", "取り込んだファイルでキャンセル済み"),
+                        ],
+                        max_length=24,
+                        verbose_name="理由",
+                    ),
+                ),
+                ("code", models.CharField(max_length=5, verbose_name="コード")),
+                ("counted", models.BooleanField(verbose_name="キャンセル率に含める")),
+                ("excluded", models.BooleanField(default=False, verbose_name="除外")),
+                ("facts", models.JSONField(verbose_name="判定の根拠")),
+                ("policy_version", models.PositiveIntegerField(verbose_name="ポリシーの版")),
+                ("sentence", models.CharField(max_length=200, verbose_name="説明")),
+                ("seller_memo", models.CharField(blank=True, max_length=1000, verbose_name="出品者メモ")),
+                ("restock", models.BooleanField(verbose_name="在庫に戻す")),
+                ("whole", models.BooleanField(verbose_name="残りの注文全体")),
+                (
+                    "event",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cancellation",
+                        to="events.event",
+                        verbose_name="出来事",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cancellations",
+                        to="orders.order",
+                        verbose_name="注文",
+                    ),
+                ),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.seller",
+                        verbose_name="出品者",
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cancellations",
+                        to="cancellations.cancellationrequest",
+                        verbose_name="リクエスト",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'キャンセル',
-                'verbose_name_plural': 'キャンセル',
+                "verbose_name": "キャンセル",
+                "verbose_name_plural": "キャンセル",
             },
         ),
         migrations.CreateModel(
-            name='PolicyVersion',
+            name="PolicyVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(unique=True, verbose_name='版')),
-                ('starts_at', models.DateTimeField(unique=True, verbose_name='適用開始')),
-                ('direct_cancel_minutes', models.PositiveIntegerField(default=5, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(4320)], verbose_name='購入者が自分でキャンセルできる分数')),
-                ('direct_cancel_while_pending', models.BooleanField(default=True, verbose_name='お支払いの確認中はキャンセル可')),
-                ('auto_cancel_days', models.PositiveIntegerField(default=7, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(60)], verbose_name='自動キャンセルまでの日数')),
-                ('request_response_hours', models.PositiveIntegerField(default=48, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(720)], verbose_name='回答期限（時間）')),
-                ('seller_may_decline', models.BooleanField(default=True, verbose_name='出品者はリクエストを断れる')),
-                ('max_requests_per_order', models.PositiveIntegerField(default=3, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(3)], verbose_name='注文ごとのリクエストの上限')),
-                ('auto_cancel_with_open_request_counts', models.CharField(choices=[('always', '常に含める'), ('only_if_requested_after_ship_by', '出荷予定日より後のリクエストの場合のみ含める'), ('never', '含めない')], default='always', max_length=40, verbose_name='リクエスト中の自動キャンセル')),
-                ('ship_interlock_api', models.CharField(choices=[('warn', '警告して受け付ける'), ('block', '受け付けない')], default='warn', max_length=10, verbose_name='リクエスト中の出荷通知（API）')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("number", models.PositiveIntegerField(unique=True, verbose_name="版")),
+                ("starts_at", models.DateTimeField(unique=True, verbose_name="適用開始")),
+                (
+                    "direct_cancel_minutes",
+                    models.PositiveIntegerField(
+                        default=5,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(4320),
+                        ],
+                        verbose_name="購入者が自分でキャンセルできる分数",
+                    ),
+                ),
+                (
+                    "direct_cancel_while_pending",
+                    models.BooleanField(default=True, verbose_name="お支払いの確認中はキャンセル可"),
+                ),
+                (
+                    "auto_cancel_days",
+                    models.PositiveIntegerField(
+                        default=7,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(60),
+                        ],
+                        verbose_name="自動キャンセルまでの日数",
+                    ),
+                ),
+                (
+                    "request_response_hours",
+                    models.PositiveIntegerField(
+                        default=48,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(720),
+                        ],
+                        verbose_name="回答期限（時間）",
+                    ),
+                ),
+                (
+                    "seller_may_decline",
+                    models.BooleanField(default=True, verbose_name="出品者はリクエストを断れる"),
+                ),
+                (
+                    "max_requests_per_order",
+                    models.PositiveIntegerField(
+                        default=3,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(3),
+                        ],
+                        verbose_name="注文ごとのリクエストの上限",
+                    ),
+                ),
+                (
+                    "auto_cancel_with_open_request_counts",
+                    models.CharField(
+                        choices=[
+                            ("always", "常に含める"),
+                            ("only_if_requested_after_ship_by", "出荷予定日より後のリクエストの場合のみ含める"),
+                            ("never", "含めない"),
+                        ],
+                        default="always",
+                        max_length=40,
+                        verbose_name="リクエスト中の自動キャンセル",
+                    ),
+                ),
+                (
+                    "ship_interlock_api",
+                    models.CharField(
+                        choices=[("warn", "警告して受け付ける"), ("block", "受け付けない")],
+                        default="warn",
+                        max_length=10,
+                        verbose_name="リクエスト中の出荷通知（API）",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'ポリシー',
-                'verbose_name_plural': 'ポリシー',
-                'ordering': ['-starts_at'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('number__gte', 2)), name='version_one_is_the_settings')],
+                "verbose_name": "ポリシー",
+                "verbose_name_plural": "ポリシー",
+                "ordering": ["-starts_at"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("number__gte", 2)), name="version_one_is_the_settings"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='RequestItem',
+            name="RequestItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quantity', models.PositiveIntegerField(verbose_name='数量')),
-                ('quantity_approved', models.PositiveIntegerField(default=0, verbose_name='承認された数量')),
-                ('quantity_open', models.PositiveIntegerField(verbose_name='未決定の数量')),
-                ('state', models.CharField(choices=[('OPEN', 'リクエスト中'), ('APPROVED', '承認済み'), ('DECLINED', '不承認'), ('WITHDRAWN', '取り下げ'), ('CLOSED', '終了')], default='OPEN', max_length=10, verbose_name='状態')),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='request_items', to='orders.orderitem', verbose_name='注文商品')),
-                ('request', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='cancellations.cancellationrequest', verbose_name='リクエスト')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("quantity", models.PositiveIntegerField(verbose_name="数量")),
+                ("quantity_approved", models.PositiveIntegerField(default=0, verbose_name="承認された数量")),
+                ("quantity_open", models.PositiveIntegerField(verbose_name="未決定の数量")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("OPEN", "リクエスト中"),
+                            ("APPROVED", "承認済み"),
+                            ("DECLINED", "不承認"),
+                            ("WITHDRAWN", "取り下げ"),
+                            ("CLOSED", "終了"),
+                        ],
+                        default="OPEN",
+                        max_length=10,
+                        verbose_name="状態",
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="request_items",
+                        to="orders.orderitem",
+                        verbose_name="注文商品",
+                    ),
+                ),
+                (
+                    "request",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="items",
+                        to="cancellations.cancellationrequest",
+                        verbose_name="リクエスト",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'リクエストの商品',
-                'verbose_name_plural': 'リクエストの商品',
+                "verbose_name": "リクエストの商品",
+                "verbose_name_plural": "リクエストの商品",
             },
         ),
         migrations.CreateModel(
-            name='CancellationItem',
+            name="CancellationItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quantity', models.PositiveIntegerField(verbose_name='数量')),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=12, null=True, verbose_name='金額')),
-                ('cancellation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='cancellations.cancellation', verbose_name='キャンセル')),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cancellation_items', to='orders.orderitem', verbose_name='注文商品')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("quantity", models.PositiveIntegerField(verbose_name="数量")),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=12, null=True, verbose_name="金額")),
+                (
+                    "cancellation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="items",
+                        to="cancellations.cancellation",
+                        verbose_name="キャンセル",
+                    ),
+                ),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="cancellation_items",
+                        to="orders.orderitem",
+                        verbose_name="注文商品",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'キャンセルした商品',
-                'verbose_name_plural': 'キャンセルした商品',
-                'constraints': [models.UniqueConstraint(fields=('cancellation', 'item'), name='one_line_per_item_and_cancellation'), models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='cancelled_units_positive')],
+                "verbose_name": "キャンセルした商品",
+                "verbose_name_plural": "キャンセルした商品",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("cancellation", "item"), name="one_line_per_item_and_cancellation"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("quantity__gt", 0)), name="cancelled_units_positive"
+                    ),
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='cancellationrequest',
-            index=models.Index(condition=models.Q(('status', 'OPEN')), fields=['seller', 'response_due_at', 'id'], name='open_requests'),
+            model_name="cancellationrequest",
+            index=models.Index(
+                condition=models.Q(("status", "OPEN")),
+                fields=["seller", "response_due_at", "id"],
+                name="open_requests",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cancellationrequest',
-            constraint=models.UniqueConstraint(condition=models.Q(('status', 'OPEN')), fields=('order',), name='one_open_request_per_order'),
+            model_name="cancellationrequest",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status", "OPEN")), fields=("order",), name="one_open_request_per_order"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cancellationrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('decided_at__isnull', True), ('status', 'OPEN')), models.Q(models.Q(('status', 'OPEN'), _negated=True), ('decided_at__isnull', False)), _connector='OR'), name='open_means_undecided'),
+            model_name="cancellationrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decided_at__isnull", True), ("status", "OPEN")),
+                    models.Q(models.Q(("status", "OPEN"), _negated=True), ("decided_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="open_means_undecided",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cancellationrequest',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('status', 'DECLINED'), models.Q(('decline_reason', ''), _negated=True)), models.Q(('status', 'DECLINED'), _negated=True), _connector='OR'), name='declined_with_a_reason'),
+            model_name="cancellationrequest",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("status", "DECLINED"), models.Q(("decline_reason", ""), _negated=True)),
+                    models.Q(("status", "DECLINED"), _negated=True),
+                    _connector="OR",
+                ),
+                name="declined_with_a_reason",
+            ),
         ),
         migrations.AddIndex(
-            model_name='cancellation',
-            index=models.Index(condition=models.Q(('counted', True), ('excluded', False)), fields=['seller', 'cancelled_at', 'order'], name='counted_cancellations'),
+            model_name="cancellation",
+            index=models.Index(
+                condition=models.Q(("counted", True), ("excluded", False)),
+                fields=["seller", "cancelled_at", "order"],
+                name="counted_cancellations",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='cancellation',
-            constraint=models.CheckConstraint(condition=models.Q(('counted', True), ('excluded', False), _connector='OR'), name='only_counted_ones_excluded'),
+            model_name="cancellation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("counted", True), ("excluded", False), _connector="OR"),
+                name="only_counted_ones_excluded",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='requestitem',
-            constraint=models.UniqueConstraint(fields=('request', 'item'), name='one_line_per_item_and_request'),
+            model_name="requestitem",
+            constraint=models.UniqueConstraint(fields=("request", "item"), name="one_line_per_item_and_request"),
         ),
         migrations.AddConstraint(
-            model_name='requestitem',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='requested_units_positive'),
+            model_name="requestitem",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("quantity__gt", 0)), name="requested_units_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='requestitem',
-            constraint=models.CheckConstraint(condition=models.Q(('quantity__gte', django.db.models.expressions.CombinedExpression(models.F('quantity_approved'), '+', models.F('quantity_open')))), name='decided_within_requested'),
+            model_name="requestitem",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "quantity__gte",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("quantity_approved"), "+", models.F("quantity_open")
+                        ),
+                    )
+                ),
+                name="decided_within_requested",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='requestitem',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('quantity_open__gt', 0), ('state', 'OPEN')), models.Q(models.Q(('state', 'OPEN'), _negated=True), ('quantity_open', 0)), _connector='OR'), name='line_open_while_units_open'),
+            model_name="requestitem",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("quantity_open__gt", 0), ("state", "OPEN")),
+                    models.Q(models.Q(("state", "OPEN"), _negated=True), ("quantity_open", 0)),
+                    _connector="OR",
+                ),
+                name="line_open_while_units_open",
+            ),
         ),
     ]

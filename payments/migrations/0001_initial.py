@@ -5,98 +5,217 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('orders', '0001_initial'),
-        ('shipments', '0001_initial'),
+        ("orders", "0001_initial"),
+        ("shipments", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Charge',
+            name="Charge",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider_ref', models.CharField(max_length=100, null=True, unique=True, verbose_name='決済番号')),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=12, verbose_name='請求額')),
-                ('currency', models.CharField(max_length=3, verbose_name='通貨')),
-                ('state', models.CharField(choices=[('PENDING', '処理中'), ('SUCCEEDED', '完了'), ('FAILED', '失敗')], default='PENDING', max_length=10, verbose_name='状態')),
-                ('charged_at', models.DateTimeField(null=True, verbose_name='請求日時')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='charges', to='orders.order', verbose_name='注文')),
-                ('shipment', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='charge', to='shipments.shipment', verbose_name='出荷通知')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "provider_ref",
+                    models.CharField(max_length=100, null=True, unique=True, verbose_name="決済番号"),
+                ),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=12, verbose_name="請求額")),
+                ("currency", models.CharField(max_length=3, verbose_name="通貨")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("PENDING", "処理中"), ("SUCCEEDED", "完了"), ("FAILED", "失敗")],
+                        default="PENDING",
+                        max_length=10,
+                        verbose_name="状態",
+                    ),
+                ),
+                ("charged_at", models.DateTimeField(null=True, verbose_name="請求日時")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="orders.order",
+                        verbose_name="注文",
+                    ),
+                ),
+                (
+                    "shipment",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charge",
+                        to="shipments.shipment",
+                        verbose_name="出荷通知",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '請求',
-                'verbose_name_plural': '請求',
+                "verbose_name": "請求",
+                "verbose_name_plural": "請求",
             },
         ),
         migrations.CreateModel(
-            name='Refund',
+            name="Refund",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('idempotency_key', models.CharField(max_length=100, unique=True, verbose_name='冪等キー')),
-                ('provider_ref', models.CharField(max_length=100, null=True, unique=True, verbose_name='決済番号')),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=12, verbose_name='返金額')),
-                ('currency', models.CharField(max_length=3, verbose_name='通貨')),
-                ('reason', models.CharField(choices=[('CANCELLATION', 'キャンセル')], max_length=20, verbose_name='理由')),
-                ('state', models.CharField(choices=[('PENDING', '処理中'), ('SUCCEEDED', '完了'), ('FAILED', '失敗')], default='PENDING', max_length=10, verbose_name='状態')),
-                ('requested_at', models.DateTimeField(verbose_name='返金受付日時')),
-                ('refunded_at', models.DateTimeField(null=True, verbose_name='返金日時')),
-                ('charge', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='payments.charge', verbose_name='請求')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='orders.order', verbose_name='注文')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("idempotency_key", models.CharField(max_length=100, unique=True, verbose_name="冪等キー")),
+                (
+                    "provider_ref",
+                    models.CharField(max_length=100, null=True, unique=True, verbose_name="決済番号"),
+                ),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=12, verbose_name="返金額")),
+                ("currency", models.CharField(max_length=3, verbose_name="通貨")),
+                (
+                    "reason",
+                    models.CharField(choices=[("CANCELLATION", "キャンセル")], max_length=20, verbose_name="理由"),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("PENDING", "処理中"), ("SUCCEEDED", "完了"), ("FAILED", "失敗")],
+                        default="PENDING",
+                        max_length=10,
+                        verbose_name="状態",
+                    ),
+                ),
+                ("requested_at", models.DateTimeField(verbose_name="返金受付日時")),
+                ("refunded_at", models.DateTimeField(null=True, verbose_name="返金日時")),
+                (
+                    "charge",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="refunds",
+                        to="payments.charge",
+                        verbose_name="請求",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="refunds",
+                        to="orders.order",
+                        verbose_name="注文",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '返金',
-                'verbose_name_plural': '返金',
+                "verbose_name": "返金",
+                "verbose_name_plural": "返金",
             },
         ),
         migrations.CreateModel(
-            name='RefundItem',
+            name="RefundItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quantity', models.PositiveIntegerField(verbose_name='数量')),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=12, verbose_name='金額')),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orders.orderitem', verbose_name='注文商品')),
-                ('refund', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='payments.refund', verbose_name='返金')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("quantity", models.PositiveIntegerField(verbose_name="数量")),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=12, verbose_name="金額")),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="orders.orderitem",
+                        verbose_name="注文商品",
+                    ),
+                ),
+                (
+                    "refund",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="items",
+                        to="payments.refund",
+                        verbose_name="返金",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '返金の商品',
-                'verbose_name_plural': '返金の商品',
+                "verbose_name": "返金の商品",
+                "verbose_name_plural": "返金の商品",
             },
         ),
         migrations.CreateModel(
-            name='Authorization',
+            name="Authorization",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('provider', models.CharField(max_length=20, verbose_name='決済会社')),
-                ('provider_ref', models.CharField(max_length=100, null=True, unique=True, verbose_name='決済番号')),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=12, verbose_name='確保額')),
-                ('released', models.DecimalField(decimal_places=2, default=0, max_digits=12, verbose_name='解放額')),
-                ('currency', models.CharField(max_length=3, verbose_name='通貨')),
-                ('state', models.CharField(choices=[('REQUESTED', '確認中'), ('HELD', '確保済み'), ('RELEASED', '解放済み'), ('FAILED', '失敗')], default='REQUESTED', max_length=10, verbose_name='状態')),
-                ('order', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='authorization', to='orders.order', verbose_name='注文')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("provider", models.CharField(max_length=20, verbose_name="決済会社")),
+                (
+                    "provider_ref",
+                    models.CharField(max_length=100, null=True, unique=True, verbose_name="決済番号"),
+                ),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=12, verbose_name="確保額")),
+                (
+                    "released",
+                    models.DecimalField(decimal_places=2, default=0, max_digits=12, verbose_name="解放額"),
+                ),
+                ("currency", models.CharField(max_length=3, verbose_name="通貨")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("REQUESTED", "確認中"),
+                            ("HELD", "確保済み"),
+                            ("RELEASED", "解放済み"),
+                            ("FAILED", "失敗"),
+                        ],
+                        default="REQUESTED",
+                        max_length=10,
+                        verbose_name="状態",
+                    ),
+                ),
+                (
+                    "order",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="authorization",
+                        to="orders.order",
+                        verbose_name="注文",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '与信',
-                'verbose_name_plural': '与信',
-                'constraints': [models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='authorized_not_negative'), models.CheckConstraint(condition=models.Q(('released__gte', 0), ('released__lte', models.F('amount'))), name='released_within_authorized')],
+                "verbose_name": "与信",
+                "verbose_name_plural": "与信",
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("amount__gte", 0)), name="authorized_not_negative"),
+                    models.CheckConstraint(
+                        condition=models.Q(("released__gte", 0), ("released__lte", models.F("amount"))),
+                        name="released_within_authorized",
+                    ),
+                ],
             },
         ),
         migrations.AddConstraint(
-            model_name='charge',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='charge_is_positive'),
+            model_name="charge",
+            constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="charge_is_positive"),
         ),
         migrations.AddConstraint(
-            model_name='refund',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='refund_is_positive'),
+            model_name="refund",
+            constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="refund_is_positive"),
         ),
         migrations.AddConstraint(
-            model_name='refunditem',
-            constraint=models.UniqueConstraint(fields=('refund', 'item'), name='one_share_per_item_and_refund'),
+            model_name="refunditem",
+            constraint=models.UniqueConstraint(fields=("refund", "item"), name="one_share_per_item_and_refund"),
         ),
         migrations.AddConstraint(
-            model_name='refunditem',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gte', 0)), name='refund_share_not_negative'),
+            model_name="refunditem",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gte", 0)), name="refund_share_not_negative"
+            ),
         ),
     ]

@@ -5,43 +5,83 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('events', '0001_initial'),
-        ('orders', '0001_initial'),
+        ("events", "0001_initial"),
+        ("orders", "0001_initial"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Shipment',
+            name="Shipment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('confirmed_at', models.DateTimeField(verbose_name='出荷通知日時')),
-                ('shipped_on', models.DateField(verbose_name='出荷日')),
-                ('carrier', models.CharField(blank=True, max_length=60, verbose_name='配送会社')),
-                ('tracking_number', models.CharField(blank=True, max_length=60, verbose_name='お問い合わせ番号')),
-                ('event', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='shipment', to='events.event', verbose_name='出来事')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipments', to='orders.order', verbose_name='注文')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("confirmed_at", models.DateTimeField(verbose_name="出荷通知日時")),
+                ("shipped_on", models.DateField(verbose_name="出荷日")),
+                ("carrier", models.CharField(blank=True, max_length=60, verbose_name="配送会社")),
+                ("tracking_number", models.CharField(blank=True, max_length=60, verbose_name="お問い合わせ番号")),
+                (
+                    "event",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shipment",
+                        to="events.event",
+                        verbose_name="出来事",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shipments",
+                        to="orders.order",
+                        verbose_name="注文",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '出荷通知',
-                'verbose_name_plural': '出荷通知',
+                "verbose_name": "出荷通知",
+                "verbose_name_plural": "出荷通知",
             },
         ),
         migrations.CreateModel(
-            name='ShipmentItem',
+            name="ShipmentItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('quantity', models.PositiveIntegerField(verbose_name='数量')),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='shipment_items', to='orders.orderitem', verbose_name='注文商品')),
-                ('shipment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='shipments.shipment', verbose_name='出荷通知')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("quantity", models.PositiveIntegerField(verbose_name="数量")),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="shipment_items",
+                        to="orders.orderitem",
+                        verbose_name="注文商品",
+                    ),
+                ),
+                (
+                    "shipment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="items",
+                        to="shipments.shipment",
+                        verbose_name="出荷通知",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '出荷した商品',
-                'verbose_name_plural': '出荷した商品',
-                'constraints': [models.UniqueConstraint(fields=('shipment', 'item'), name='one_line_per_item_and_shipment'), models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='shipped_units_positive')],
+                "verbose_name": "出荷した商品",
+                "verbose_name_plural": "出荷した商品",
+                "constraints": [
+                    models.UniqueConstraint(fields=("shipment", "item"), name="one_line_per_item_and_shipment"),
+                    models.CheckConstraint(condition=models.Q(("quantity__gt", 0)), name="shipped_units_positive"),
+                ],
             },
         ),
     ]

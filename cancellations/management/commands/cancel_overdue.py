@@ -31,7 +31,9 @@ class Command(BaseCommand):
             return
         run = actions.run_sweep(now=now)
         answer = {"now": now.isoformat(), "dry_run": False, "cancelled": run.cancelled, "failed": run.failed}
-        self.stdout.write(json.dumps(answer) if options["json"] else f"{run.cancelled} cancelled, {run.failed} failed")
+        self.stdout.write(
+            json.dumps(answer) if options["json"] else f"{run.cancelled} cancelled, {run.failed} failed"
+        )
 
     def _rehearse(self, now: datetime, *, as_json: bool) -> None:
         count = order_queries.count_overdue(now)
