@@ -165,14 +165,7 @@ SPAPI_RATE_LIMITS = _switch("SPAPI_RATE_LIMITS", default=True)
 # --- applications -----------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "sellercentral.apps.SellercentralConfig",
     "django.contrib.auth",
-    "accounts",
-    "events",
-    "orders",
-    "payments",
-    "cancellations",
-    "shipments",
     "django.contrib.admin",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -184,6 +177,13 @@ INSTALLED_APPS = [
     "crispy_bootstrap5",
     "django_htmx",
     "django_include_bootstrap",
+    "sellercentral.apps.SellercentralConfig",
+    "accounts",
+    "events",
+    "orders",
+    "payments",
+    "cancellations",
+    "shipments",
 ]
 
 MIDDLEWARE = [

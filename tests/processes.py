@@ -51,6 +51,7 @@ def environment_of_test(**more: str) -> dict[str, str]:
         "PORTAL_TEST_CHILD": "on",
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "DATABASE_URL": database_url(connection.settings_dict),
+        "LOG_LEVEL": "INFO",
         "PYTHONUNBUFFERED": "1",
         **more,
     }

@@ -7,6 +7,7 @@ namespaces are forbidden it runs as `postgres` or `nobody`, from a copy that thi
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import pwd
@@ -15,6 +16,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+Account = pwd.struct_passwd
 
 NAMESPACE = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
 
@@ -37,15 +40,16 @@ def dies_with_parent() -> bool:
 
 
 @functools.cache
-def lesser_account() -> pwd.struct_passwd | None:
-    """Return the account that servers of root run as, or None where they may run as we are."""
-    if not is_root() or namespaces_work():
+def lesser_account(*, moved: bool = False) -> Account | None:
+    """Return the account that PostgreSQL of root runs as; None where it may run as we are.
+
+    Data that has once `moved` to that account stays with it, should namespaces be allowed later on.
+    """
+    if not is_root() or (namespaces_work() and not moved):
         return None
     for name in ("postgres", "nobody"):
-        try:
+        with contextlib.suppress(KeyError):
             return pwd.getpwnam(name)
-        except KeyError:
-            continue
     raise OSError("neither an account postgres nor nobody exists to run PostgreSQL as; set DATABASE_URL")
 
 
@@ -56,43 +60,49 @@ def bound_to_us(command: Sequence[str | Path], *, ending: str = "TERM") -> list[
 
 
 def start_server(
-    command: Sequence[str | Path], *, ending: str, refuses_root: bool = True, **options: Any
+    command: Sequence[str | Path], *, ending: str, account: Account | None = None, **options: Any
 ) -> subprocess.Popen[bytes]:
-    """Start a server unprivileged, bound to us, and out of reach of the terminal's Ctrl-C.
+    """Start a server bound to us and out of reach of the terminal's Ctrl-C.
 
     Ctrl-C reaches every process of the terminal's group; servers must end last, after their clients.
     """
     full = bound_to_us(command, ending=ending)
-    if is_root() and namespaces_work():
-        full = [*NAMESPACE, *full]
-    if refuses_root:
-        options |= _as_lesser_account()
     return subprocess.Popen(  # noqa: S603 - our own programs
-        full, start_new_session=True, cwd="/", env=_environment(), **options
+        [*_namespace(account), *full],
+        start_new_session=True,
+        cwd="/",
+        env=_environment(),
+        **_as_account(account),
+        **options,
     )
 
 
-def run_unprivileged(command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+def run_tool(command: Sequence[str | Path], account: Account | None) -> subprocess.CompletedProcess[str]:
     """Run a tool such as initdb with the rights that its server will have."""
-    full = list(map(str, command))
-    if is_root() and namespaces_work():
-        full = [*NAMESPACE, *full]
     return subprocess.run(  # noqa: S603 - our own programs
-        full, cwd="/", env=_environment(), capture_output=True, text=True, **_as_lesser_account()
+        [*_namespace(account), *map(str, command)],
+        cwd="/",
+        env=_environment(),
+        capture_output=True,
+        text=True,
+        **_as_account(account),
     )
 
 
-def give_away(path: Path) -> None:
-    """Hand a folder to the account that the servers run as."""
-    if account := lesser_account():
+def give_away(path: Path, account: Account | None) -> None:
+    """Hand a folder and all in it to the account, if there is one."""
+    if account:
         for folder, _, files in os.walk(path):
             os.chown(folder, account.pw_uid, account.pw_gid)
             for name in files:
                 os.chown(Path(folder) / name, account.pw_uid, account.pw_gid, follow_symlinks=False)
 
 
-def _as_lesser_account() -> dict[str, Any]:
-    account = lesser_account()
+def _namespace(account: Account | None) -> list[str]:
+    return NAMESPACE if is_root() and account is None and namespaces_work() else []
+
+
+def _as_account(account: Account | None) -> dict[str, Any]:
     return {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []} if account else {}
 
 

@@ -33,8 +33,6 @@ class Running:
     portal: str  # the address it serves, or nothing if the owner is some other command
     database_url: str
     redis_url: str
-    valkey_pid: int
-    valkey_port: int
 
 
 class Held(ServiceError):
@@ -132,8 +130,6 @@ class Household:
             portal=portal,
             database_url=embedded.postgres.url if embedded.postgres else "",
             redis_url=embedded.valkey.url if embedded.valkey else "",
-            valkey_pid=embedded.valkey.process.pid if embedded.valkey and embedded.valkey.process else 0,
-            valkey_port=embedded.valkey.port if embedded.valkey else 0,
         )
         self._write(running)
         # Runs before the servers are stopped: what is registered last is called first.
@@ -144,9 +140,8 @@ class Household:
         """End what a killed owner left; the lock in our hand says that it is gone."""
         left = self._read()
         self.state.unlink(missing_ok=True)
-        clear_up_postgres(self.home)
-        if left and left.valkey_pid:
-            clear_up_valkey(left.valkey_pid, left.valkey_port)
+        clear_up_postgres(self.home, left.database_url if left else "")
+        clear_up_valkey(self.home)
 
     def _retire(self, running: Running, *, wait: bool) -> None:
         """Withdraw the address, after the borrowers are done if we were only passing by ourselves."""

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import psycopg2
 import redis
@@ -26,6 +26,7 @@ ROLE = DATABASE = "portal"
 START_SECONDS = 60  # recovery after a crash included
 STOP_SECONDS = 20
 LARGEST_LOG = 5_000_000
+SOCKET_DIR_PREFIX = "portal-socket-"
 
 
 class ServiceError(Exception):
@@ -44,6 +45,7 @@ class Postgres:
         self.socket_dir: Path | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.programs = self._choose_programs()
+        self.account = launch.lesser_account(moved=self.data.is_symlink())
 
     @property
     def data(self) -> Path:
@@ -60,8 +62,8 @@ class Postgres:
         self._prepare()
         if self.socket_dir is None:
             # A socket's path may hold 107 bytes, fewer than many a project's path.
-            self.socket_dir = Path(tempfile.mkdtemp(prefix="portal-", dir="/tmp"))  # noqa: S108 - mkdtemp: ours alone
-            launch.give_away(self.socket_dir)
+            self.socket_dir = Path(tempfile.mkdtemp(prefix=SOCKET_DIR_PREFIX, dir="/tmp"))
+            launch.give_away(self.socket_dir, self.account)
         settings = {"shared_buffers": "64MB", "max_connections": "60", "log_timezone": "UTC"}
         if self.throwaway:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -71,7 +73,12 @@ class Postgres:
         log = self.home / "log" / "postgresql.log"
         with _open_log(log) as output:
             self.process = launch.start_server(
-                command, ending="INT", stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                command,
+                ending="INT",
+                account=self.account,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
             )
         _wait_until_it_answers(self, self.answers, log)
         self._create_database()
@@ -114,7 +121,7 @@ class Postgres:
 
     def _prepare(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        if launch.lesser_account():
+        if self.account:
             self._move_out_of_roots_folder()
         if (self.data / "PG_VERSION").exists():
             return
@@ -123,7 +130,7 @@ class Postgres:
         shutil.rmtree(made, ignore_errors=True)
         locale = "C.UTF-8" if sys.platform == "linux" else "C"
         initdb = [self.programs.folder / "initdb", "-D", made, "-U", ROLE, "--auth=trust", "--encoding=UTF8"]
-        run = launch.run_unprivileged([*initdb, f"--locale={locale}", "--no-sync"])
+        run = launch.run_tool([*initdb, f"--locale={locale}", "--no-sync"], self.account)
         if run.returncode:
             raise ServiceError(f"initdb failed: {run.stderr.strip() or run.stdout.strip()}")
         # The name appears in one step: a start that is cut short leaves nothing half made behind.
@@ -131,22 +138,21 @@ class Postgres:
 
     def _move_out_of_roots_folder(self) -> None:
         """Let the lesser account own the data, and read the programs, in a folder of its own in /var/tmp."""
-        if not self.data.exists():
-            self.data.unlink(missing_ok=True)  # a link whose folder has been removed
-            home = Path(tempfile.mkdtemp(prefix="portal-", dir="/var/tmp"))  # noqa: S108 - mkdtemp: ours alone
-            self.data.symlink_to(home / self.data.name)
-        elif not self.data.is_symlink():  # made in a namespace, when that was allowed
-            home = Path(tempfile.mkdtemp(prefix="portal-", dir="/var/tmp"))  # noqa: S108 - mkdtemp: ours alone
-            shutil.move(self.data, home / self.data.name)
+        if not self.data.is_symlink() or not self.data.readlink().parent.exists():
+            home = Path(tempfile.mkdtemp(prefix="portal-", dir="/var/tmp"))
+            if self.data.is_symlink():  # whose folder somebody has removed
+                self.data.unlink()
+            elif self.data.exists():  # made in a namespace, when that was allowed
+                shutil.move(self.data, home / self.data.name)
             self.data.symlink_to(home / self.data.name)
         home = self.data.readlink().parent
         if not self._can_run(self.programs.folder):
             self._copy_programs(home)
-        launch.give_away(home)
+        launch.give_away(home, self.account)
 
     def _can_run(self, folder: Path) -> bool:
         with contextlib.suppress(OSError):
-            return launch.run_unprivileged([folder / "postgres", "--version"]).returncode == 0
+            return launch.run_tool([folder / "postgres", "--version"], self.account).returncode == 0
         return False
 
     def _copy_programs(self, home: Path) -> None:
@@ -160,7 +166,7 @@ class Postgres:
             if self.programs.libraries:
                 libraries = home / self.programs.libraries.name
                 shutil.copytree(self.programs.libraries, libraries, symlinks=True, dirs_exist_ok=True)
-            launch.give_away(home)
+            launch.give_away(home, self.account)
         self.programs = binaries.PostgresPrograms(copy / "bin", self.programs.major)
 
     def _create_database(self) -> None:
@@ -235,7 +241,6 @@ class Valkey:
     def _start_on_port(self) -> None:
         data = self.home / "valkey"
         data.mkdir(parents=True, exist_ok=True)
-        quoted = str(data).replace("\\", "\\\\").replace('"', '\\"')
         configuration = [
             "bind 127.0.0.1",
             f"port {self.port}",
@@ -243,7 +248,8 @@ class Valkey:
             f"appendonly {'no' if self.throwaway else 'yes'}",
             'save ""',
             "maxmemory-policy noeviction",
-            f'dir "{quoted}"',
+            f"dir {_quoted(data)}",
+            f"pidfile {_quoted(data / f'{self.port}.pid')}",
         ]
         log = self.home / "log" / "valkey.log"
         with _open_log(log) as output:
@@ -251,7 +257,6 @@ class Valkey:
             self.process = launch.start_server(
                 [self.program, "-"],
                 ending="TERM",
-                refuses_root=False,
                 stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
@@ -260,6 +265,12 @@ class Valkey:
             with contextlib.suppress(BrokenPipeError), self.process.stdin as standard_input:
                 standard_input.write("\n".join(configuration).encode())
         _wait_until_it_answers(self, self.answers, log)
+
+
+def _quoted(path: Path) -> str:
+    """Spell a path as Valkey's configuration wants it."""
+    escaped = str(path).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _free_port() -> int:
@@ -295,25 +306,30 @@ def _stop(process: subprocess.Popen[bytes] | None, gently: signal.Signals, firml
         process.wait()
 
 
-def clear_up_postgres(home: Path) -> None:
-    """End PostgreSQL servers that outlived their owner. For who holds the lock on `home`, nobody else."""
+def clear_up_postgres(home: Path, url: str) -> None:
+    """End PostgreSQL servers that outlived their owner, which announced them at `url`.
+
+    For who holds the lock on `home`, nobody else.
+    """
     for lock_file in home.glob("postgresql-*/postmaster.pid"):
-        try:
-            lines = lock_file.read_text(encoding="utf-8").splitlines()
-            pid, socket_dir = int(lines[0]), Path(lines[4])
-        except (OSError, ValueError, IndexError):
-            continue
-        data = lock_file.parent.resolve()
-        _end_leftover(pid, marks=("postgres", str(data)), gently=signal.SIGINT, firmly=signal.SIGQUIT)
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            pid = int(lock_file.read_text(encoding="utf-8").splitlines()[0])
+            marks = ("postgres", str(lock_file.parent.resolve()))
+            _end_leftover(pid, marks=marks, gently=signal.SIGINT, firmly=signal.SIGQUIT)
         # After a restart of the machine the number in it may belong to some other process.
         lock_file.unlink(missing_ok=True)
-        if socket_dir.name.startswith("portal-"):
-            shutil.rmtree(socket_dir, ignore_errors=True)
+    socket_dir = Path(parse_qs(urlsplit(url).query).get("host", [""])[0])
+    if socket_dir.name.startswith(SOCKET_DIR_PREFIX):
+        shutil.rmtree(socket_dir, ignore_errors=True)
 
 
-def clear_up_valkey(pid: int, port: int) -> None:
-    """End a Valkey that outlived its owner; it shows its port in its title."""
-    _end_leftover(pid, marks=(f"127.0.0.1:{port}",), gently=signal.SIGTERM, firmly=signal.SIGKILL)
+def clear_up_valkey(home: Path) -> None:
+    """End Valkey servers that outlived their owner. Each shows its port in its title."""
+    for pid_file in home.glob("valkey/*.pid"):
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(pid_file.read_text(encoding="ascii"))
+            _end_leftover(pid, marks=(f"127.0.0.1:{pid_file.stem}",), gently=signal.SIGTERM, firmly=signal.SIGKILL)
+        pid_file.unlink(missing_ok=True)
 
 
 def _end_leftover(pid: int, *, marks: tuple[str, ...], gently: signal.Signals, firmly: signal.Signals) -> None:
