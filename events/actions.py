@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 # A claimed delivery comes back after this if its worker died: longer than any listener may run (reliability 0).
 LEASE = timedelta(seconds=120)
+# A batch is worked on for no longer than this, so that its last listener still ends within the lease.
+WORKING_TIME = timedelta(seconds=30)
 MAX_ATTEMPTS = 12
 FIRST_PAUSE = timedelta(minutes=1)
 LONGEST_PAUSE = timedelta(hours=1)
@@ -186,8 +188,12 @@ def deliver_due(*, clock: Callable[[], datetime], limit: int = 50) -> int:
 
     `clock` gives the present moment; it is asked again for each delivery, since a listener may take seconds.
     """
-    claimed = _claim(clock(), limit)
-    for delivery in claimed:
+    claimed_at = clock()
+    claimed = _claim(claimed_at, limit)
+    for done, delivery in enumerate(claimed):
+        if clock() - claimed_at > WORKING_TIME:
+            _give_up(claimed[done:], clock())
+            break
         _deliver(delivery, clock)
     return len(claimed)
 
@@ -206,6 +212,12 @@ def _claim(now: datetime, limit: int) -> list[Delivery]:
             delivery.attempts += 1
         Delivery.objects.bulk_update(due, ["due_at", "attempts"])
     return due
+
+
+def _give_up(unheard: Sequence[Delivery], now: datetime) -> None:
+    """Hand back what a slow batch did not get to: due at once, as if it had not been claimed."""
+    for delivery in unheard:
+        _mark(delivery, due_at=now, attempts=delivery.attempts - 1)
 
 
 def _deliver(delivery: Delivery, clock: Callable[[], datetime]) -> None:

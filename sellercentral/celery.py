@@ -6,6 +6,7 @@ A message is only a hint: all work to do is rows in PostgreSQL, and the two swee
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import setup_logging
 from django.conf import settings
 
@@ -27,6 +28,11 @@ app.conf.beat_schedule = {
         "task": "events.tasks.deliver_due",
         "schedule": settings.DELIVER_SECONDS,
         "options": {"expires": settings.DELIVER_SECONDS},
+    },
+    "forget-old-keys": {
+        "task": "events.tasks.forget_old_keys",
+        "schedule": crontab(hour=4, minute=10),
+        "options": {"expires": 3600},
     },
 }
 

@@ -1,8 +1,10 @@
 """`manage.py deliver_due`: drain the outbox once, by hand."""
 
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 
-from events import tasks
+from events import actions
+from events.tasks import BATCH
 
 
 class Command(BaseCommand):
@@ -11,4 +13,7 @@ class Command(BaseCommand):
     help = "Deliver everything in the outbox that is due now."
 
     def handle(self, *args, **options) -> None:
-        self.stdout.write(f"{tasks.deliver_due()} deliveries")
+        total = 0
+        while claimed := actions.deliver_due(clock=timezone.now, limit=BATCH):
+            total += claimed
+        self.stdout.write(f"{total} deliveries")
