@@ -229,16 +229,21 @@ def _deliver(delivery: Delivery, clock: Callable[[], datetime]) -> None:
     except Undeliverable as error:
         _mark(delivery, state=Delivery.State.FAILED, last_error=str(error))
     except NotYet as error:
-        _mark(delivery, due_at=clock() + FIRST_PAUSE / 6, last_error=str(error))
+        _try_later(delivery, str(error), clock())
     except Exception as error:
         # Whatever a listener raises, the row keeps it and comes back; others are not held up.
         logger.exception("Delivery %s failed", delivery.key)
-        if delivery.attempts >= MAX_ATTEMPTS:
-            _mark(delivery, state=Delivery.State.FAILED, last_error=repr(error))
-        else:
-            _mark(delivery, due_at=clock() + pause_after(delivery.attempts), last_error=repr(error))
+        _try_later(delivery, repr(error), clock())
     else:
         _mark(delivery, state=Delivery.State.DELIVERED, delivered_at=clock(), last_error="")
+
+
+def _try_later(delivery: Delivery, error: str, now: datetime) -> None:
+    """Let a delivery come back after a pause; after the last attempt it waits for a person."""
+    if delivery.attempts >= MAX_ATTEMPTS:
+        _mark(delivery, state=Delivery.State.FAILED, last_error=error)
+    else:
+        _mark(delivery, due_at=now + pause_after(delivery.attempts), last_error=error)
 
 
 def _mark(delivery: Delivery, **fields) -> None:
@@ -251,7 +256,7 @@ def _mark(delivery: Delivery, **fields) -> None:
 def pause_after(attempts: int) -> timedelta:
     """Exponential pause with full jitter: 1 minute, doubling, at most an hour (reliability M7)."""
     longest = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
-    return FIRST_PAUSE / 6 + longest * random.random()  # noqa: S311 - jitter, not a secret
+    return longest * random.random()  # noqa: S311 - jitter, not a secret
 
 
 def keep_mail(

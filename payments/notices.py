@@ -67,8 +67,8 @@ def release_authorization(delivery: Delivery, *, now: datetime) -> None:
     order_id = delivery.event.order_id
     if queries.authorizations_of([order_id]).get(order_id) is None:
         return  # cancelled before anything was reserved
-    authorization = _reserved(order_id)
-    if authorization.provider != NONE and authorization.state == Authorization.State.HELD:
+    authorization = _asked(order_id)
+    if authorization.provider != NONE and authorization.state != Authorization.State.FAILED:
         provider(authorization.provider).release(
             key=f"release-{delivery.event_id}",
             reservation=authorization.provider_ref or "",
@@ -97,9 +97,17 @@ def refund(delivery: Delivery, *, now: datetime) -> None:
     actions.mark_refunded(due, reference=reference, now=now)
 
 
-def _reserved(order_id: int) -> Authorization:
-    """The reservation, once the provider has answered to it."""
+def _asked(order_id: int) -> Authorization:
+    """The reservation, once the provider has been asked for it, whether or not the money is there yet."""
     authorization = queries.authorizations_of([order_id])[order_id]
+    if authorization.state == Authorization.State.REQUESTED and not authorization.provider_ref:
+        raise NotYet("the provider has not been asked for the reservation yet")
+    return authorization
+
+
+def _reserved(order_id: int) -> Authorization:
+    """The reservation, once the money is held."""
+    authorization = _asked(order_id)
     if authorization.state == Authorization.State.REQUESTED:
-        raise NotYet("the reservation has not been made yet")
+        raise NotYet("the money is not held yet")
     return authorization
