@@ -1,0 +1,271 @@
+"""Cancel: judge, change, write set-wise; by whoever may, through one action."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from accounts.actors import Actor, Role
+from cancellations import policy, queries
+from cancellations.models import Cancellation, CancellationItem, CancellationRequest, RequestItem
+from cancellations.policy import Reason
+from cancellations.wording import recorded_sentence
+from events.actions import Entry, record
+from events.setwise import insert
+from orders import queries as order_queries
+from orders import rules as order_rules
+from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, change, outcome, save_lines, save_orders
+from orders.models import Order
+from orders.outcomes import Outcome, Result
+from payments import queries as payment_queries
+from payments.actions import MoneyBack, give_back
+
+from .requests import save_requests, settle_request
+from .targets import CancelTarget, Case, batches, judge
+
+# How an open request ends when its units are cancelled for these reasons; any other is the seller's (domain 8).
+CLOSE_REASONS = {
+    Reason.AUTO_NOT_CONFIRMED: policy.CloseReason.AUTO_CANCELED,
+    Reason.PAYMENT_FAILED: policy.CloseReason.MARKETPLACE_CANCELED,
+    Reason.FRAUD: policy.CloseReason.MARKETPLACE_CANCELED,
+    Reason.SUPPORT_FOR_BUYER: policy.CloseReason.MARKETPLACE_CANCELED,
+    Reason.MARKETPLACE_OTHER: policy.CloseReason.MARKETPLACE_CANCELED,
+}
+
+
+@dataclass(slots=True)
+class Done:
+    """One cancellation decided under the lock, before it is written."""
+
+    target: CancelTarget
+    order: Order
+    facts: policy.CancellationFacts
+    verdict: policy.Verdict
+    amounts: dict[int, Decimal | None]
+    request: CancellationRequest | None
+    lines: list[RequestItem]
+    whole: bool
+    was_visible: bool
+    version: int
+
+
+def cancel(
+    *, targets: Sequence[CancelTarget], by: Actor, now: datetime, unattended: bool = False
+) -> list[Outcome]:
+    """Cancel orders or units of them, by whoever may: buyer, seller, operator, system (domain 5, 9.2).
+
+    Each cancellation is classified by the policy in force at `now` and stored with code, facts and sentence.
+    Reservation or charge is given back, an open request is settled, event and deliveries are written, all in one
+    transaction per batch. An order that ended cancelled already for the same reason answers NO_CHANGE.
+    `unattended`: no door waits, so even the only order's error becomes an answer.
+    """
+    rules = queries.rules_at(now)
+
+    def act(batch: Sequence[CancelTarget]) -> list[Outcome]:
+        return cancel_locked(batch, order_queries.lock_orders(target.order_id for target in batch), rules, by, now)
+
+    return batches(targets, act, unattended=unattended)
+
+
+def cancel_locked(
+    targets: Sequence[CancelTarget], locked: Mapping[int, Order], rules: policy.Rules, by: Actor, now: datetime
+) -> list[Outcome]:
+    done: list[Done] = []
+    ended_for = _ended_for(locked)
+
+    def decide(case: Case) -> Outcome:
+        target, order, facts = case.target, case.order, case.facts
+        whole = target.units is None
+        units = facts.open_units() if whole else target.units
+        refusal = policy.why_cannot_cancel(
+            facts, units, role=by.role, reason=target.reason, whole=whole, rules=rules, now=now
+        )
+        if refusal and ended_for.get(order.pk) == target.reason:
+            return outcome(order, Result.NO_CHANGE)
+        if refusal:
+            return outcome(order, Result.ERROR, refusal)
+        done.append(_cancel_units(case, facts, units, rules, by, now))
+        if done[-1].whole:
+            ended_for[order.pk] = target.reason
+        return outcome(order, Result.DONE, counted=done[-1].verdict.counted)
+
+    outcomes = judge(targets, locked, decide)
+    if done:
+        _write(done, rules, by, now)
+    return outcomes
+
+
+def _ended_for(locked: Mapping[int, Order]) -> dict[int, str]:
+    """The reason for which each of these orders ended cancelled: to cancel it so again is no change (E28)."""
+    ended = [key for key, order in locked.items() if order.status == order_rules.Status.CANCELED]
+    return {key: last.reason for key, last in queries.last_cancellations_of(ended).items()}
+
+
+def _cancel_units(
+    case: Case, order_facts: policy.OrderFacts, units: policy.Units, rules: policy.Rules, by: Actor, now: datetime
+) -> Done:
+    """Judge and cancel units of a locked order, in memory."""
+    target, order = case.target, case.order
+    facts = queries.cancellation_facts(
+        order,
+        order_facts,
+        role=by.role,
+        reason=target.reason,
+        units=units,
+        rules=rules,
+        operator_says_counts=target.counts,
+    )
+    was_visible = order.status != order_rules.Status.PENDING
+    amounts: dict[int, Decimal | None] = {}
+    for line in order.lines:
+        if taken := units.get(line.pk):
+            amounts[line.pk] = line.goods_amount and order_rules.share(
+                amount=line.goods_amount,
+                units=line.quantity_ordered,
+                before=line.quantity_cancelled,
+                taken=taken,
+                currency=order.currency,
+            )
+            line.quantity_cancelled += taken
+    lines = case.asked.lines
+    request = settle_request(
+        case,
+        units=units,
+        approves=target.reason == Reason.BUYER_CANCELED,
+        close_reason=CLOSE_REASONS.get(target.reason, policy.CloseReason.CANCELED_OTHER_REASON),
+        by=by,
+        now=now,
+    )
+    change(order, now=now)
+    return Done(
+        target=target,
+        order=order,
+        facts=facts,
+        verdict=policy.classify(facts),
+        amounts=amounts,
+        request=request,
+        lines=lines if request else [],
+        whole=order.status == order_rules.Status.CANCELED,
+        was_visible=was_visible,
+        version=order.version,
+    )
+
+
+def _write(done: Sequence[Done], rules: policy.Rules, by: Actor, now: datetime) -> None:
+    """Write cancellations set-wise: one statement per table, whatever their number."""
+    order_ids = {one.order.pk for one in done}
+    authorizations = payment_queries.authorizations_of(order_ids)
+    charges = payment_queries.charges_of(order_ids)
+    event_ids = record([_entry(one, is_charged=one.order.pk in charges) for one in done], by=by, now=now)
+    sentences = {
+        verdict: recorded_sentence(verdict.code, verdict.counted) for verdict in {one.verdict for one in done}
+    }
+    cancellation_ids = insert(
+        Cancellation,
+        {
+            "order_id": [one.order.pk for one in done],
+            "seller_id": [one.order.seller_id for one in done],
+            "event_id": event_ids,
+            "request_id": [one.request and one.request.pk for one in done],
+            "cancelled_at": [now] * len(done),
+            "role": [by.role] * len(done),
+            "reason": [one.target.reason for one in done],
+            "code": [one.verdict.code for one in done],
+            "counted": [one.verdict.counted for one in done],
+            "excluded": [False] * len(done),
+            "facts": [stored_facts(one.facts, one.request) for one in done],
+            "policy_version": [rules.version] * len(done),
+            "sentence": [sentences[one.verdict] for one in done],
+            "seller_memo": [one.target.memo for one in done],
+            "restock": [_restocks(one.target) for one in done],
+            "whole": [one.whole for one in done],
+        },
+    )
+    units = [
+        (cancellation_id, item_id, quantity, one.amounts[item_id])
+        for one, cancellation_id in zip(done, cancellation_ids, strict=True)
+        for item_id, quantity in one.facts.units.items()
+    ]
+    insert(
+        CancellationItem,
+        {
+            "cancellation_id": [cancellation_id for cancellation_id, _, _, _ in units],
+            "item_id": [item_id for _, item_id, _, _ in units],
+            "quantity": [quantity for _, _, quantity, _ in units],
+            "amount": [amount for _, _, _, amount in units],
+        },
+    )
+    give_back(
+        [
+            MoneyBack(one.order, event_id, one.amounts, one.facts.units, whole=one.whole)
+            for one, event_id in zip(done, event_ids, strict=True)
+        ],
+        authorizations=authorizations,
+        charges=charges,
+        now=now,
+    )
+    requests = {one.request.pk: one for one in done if one.request}
+    if requests:
+        save_requests(
+            [one.request for one in requests.values()], [line for one in requests.values() for line in one.lines]
+        )
+    save_lines({line.pk: line for one in done for line in one.order.lines if line.pk in one.facts.units}.values())
+    save_orders({one.order.pk: one.order for one in done}.values())
+
+
+def _restocks(target: CancelTarget) -> bool:
+    return target.reason not in policy.NOT_RESTOCKED if target.restock is None else target.restock
+
+
+def _entry(one: Done, *, is_charged: bool) -> Entry:
+    """The event of a cancellation, and who is not told of it."""
+    mute = {"release_authorization" if is_charged else "refund"}
+    if one.target.reason == Reason.IMPORTED:
+        mute |= MAIL_LISTENERS | MONEY_LISTENERS
+    if one.facts.role == Role.BUYER and not one.was_visible:
+        mute.add("mail_seller")
+    return Entry(
+        "order.cancelled",
+        one.order,
+        payload={"code": one.verdict.code, "reason": one.target.reason, "whole": one.whole},
+        mute=frozenset(mute),
+        version=one.version,
+    )
+
+
+def stored_facts(facts: policy.CancellationFacts, request: CancellationRequest | None) -> dict:
+    """The facts as plain values, so that the row can be judged again (domain 9.5). JSON makes item keys text."""
+    return {
+        "role": facts.role,
+        "reason": facts.reason,
+        "units": facts.units,
+        "covered": facts.covered,
+        "requested_on": facts.requested_on and facts.requested_on.isoformat(),
+        "ship_by_date": facts.ship_by_date and facts.ship_by_date.isoformat(),
+        "wish_messages": facts.wish_messages,
+        "open_request_counts": facts.open_request_counts,
+        "operator_says_counts": facts.operator_says_counts,
+        "request": request and request.pk,
+    }
+
+
+def facts_from(stored: Mapping) -> policy.CancellationFacts:
+    """The facts of a stored cancellation, to judge it again (INV-32)."""
+
+    def units(of: Mapping[str, int] | None) -> dict[int, int] | None:
+        return None if of is None else {int(key): quantity for key, quantity in of.items()}
+
+    def day(of: str | None) -> date | None:
+        return date.fromisoformat(of) if of else None
+
+    return policy.CancellationFacts(
+        role=stored["role"],
+        reason=Reason(stored["reason"]),
+        units=units(stored["units"]) or {},
+        covered=units(stored["covered"]),
+        requested_on=day(stored["requested_on"]),
+        ship_by_date=day(stored["ship_by_date"]),
+        wish_messages=tuple(stored["wish_messages"]),
+        open_request_counts=policy.OpenRequestCounts(stored["open_request_counts"]),
+        operator_says_counts=stored["operator_says_counts"],
+    )

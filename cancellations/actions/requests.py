@@ -1,0 +1,222 @@
+"""Request, withdraw, decline; and what becomes of an open request when units leave its order."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from accounts.actors import Actor
+from cancellations import policy, queries
+from cancellations.models import CancellationRequest, RequestItem
+from cancellations.policy import Refusal
+from events.actions import Entry, record
+from orders import queries as order_queries
+from orders.actions import change, outcome, save_orders
+from orders.models import Order
+from orders.outcomes import Outcome, Result
+
+from .targets import Case, DeclineTarget, RequestTarget, Target, WithdrawTarget, batches, judge
+
+
+def request_cancellation(*, targets: Sequence[RequestTarget], by: Actor, now: datetime) -> list[Outcome]:
+    """Ask the seller to cancel (domain 8). The seller decides; the reason's label is frozen."""
+    rules = queries.rules_at(now)
+    today = order_queries.local_day(now)
+
+    def act(batch: Sequence[RequestTarget]) -> list[Outcome]:
+        made: list[tuple[Order, CancellationRequest, policy.Units]] = []
+
+        def decide(case: Case) -> Outcome:
+            target, order, facts = case.target, case.order, case.facts
+            units = facts.open_units() if target.units is None else target.units
+            if refusal := policy.why_buyer_cannot_request(facts, units, rules, today):
+                return outcome(order, Result.ERROR, refusal)
+            request = CancellationRequest(
+                order=order,
+                seller_id=order.seller_id,
+                requested_at=now,
+                reason_code=target.reason_code,
+                reason_label=target.reason_label,
+                buyer_text=target.text,
+                response_due_at=now + timedelta(hours=rules.request_response_hours),
+            )
+            case.asked.open, case.asked.made = request, case.asked.made + 1
+            order.answer_due_at = request.response_due_at
+            change(order, now=now)
+            made.append((order, request, units))
+            return outcome(order, Result.DONE)
+
+        locked = order_queries.lock_orders(target.order_id for target in batch)
+        outcomes = judge(batch, locked, decide)
+        CancellationRequest.objects.bulk_create(request for _, request, _ in made)
+        RequestItem.objects.bulk_create(
+            RequestItem(request=request, item_id=item_id, quantity=quantity, quantity_open=quantity)
+            for _, request, units in made
+            for item_id, quantity in units.items()
+        )
+        record(
+            [
+                Entry(
+                    "cancellation.requested", order, payload={"request": request.pk, "reason": request.reason_code}
+                )
+                for order, request, _ in made
+            ],
+            by=by,
+            now=now,
+        )
+        save_orders(order for order, _, _ in made)
+        return outcomes
+
+    return batches(targets, act)
+
+
+def withdraw(*, targets: Sequence[WithdrawTarget], by: Actor, now: datetime) -> list[Outcome]:
+    """Take back open requests; the seller ships normally (domain 8, E6, E7)."""
+    return _end_requests(
+        targets,
+        event="cancellation.withdrawn",
+        status=policy.RequestStatus.WITHDRAWN,
+        refuse=lambda _, facts: policy.why_buyer_cannot_withdraw(facts),
+        by=by,
+        now=now,
+    )
+
+
+def decline(*, targets: Sequence[DeclineTarget], by: Actor, now: datetime) -> list[Outcome]:
+    """Answer open requests with no; the orders go on (domain 7.5). Does not touch the rate."""
+    rules = queries.rules_at(now)
+
+    def refuse(target: DeclineTarget, facts: policy.OrderFacts) -> Refusal | None:
+        if refusal := policy.why_seller_cannot_decline(facts, rules):
+            return refusal
+        needs_text = target.reason == policy.DeclineReason.OTHER
+        return Refusal.REASON_REQUIRED if needs_text and not target.text else None
+
+    return _end_requests(
+        targets,
+        event="cancellation.declined",
+        status=policy.RequestStatus.DECLINED,
+        refuse=refuse,
+        by=by,
+        now=now,
+    )
+
+
+def _end_requests(
+    targets: Sequence[Target],
+    *,
+    event: str,
+    status: policy.RequestStatus,
+    refuse: Callable[[Target, policy.OrderFacts], Refusal | None],
+    by: Actor,
+    now: datetime,
+) -> list[Outcome]:
+    """End open requests without cancelling anything."""
+
+    def act(batch: Sequence[Target]) -> list[Outcome]:
+        ended: list[tuple[Order, CancellationRequest]] = []
+        lines: list[RequestItem] = []
+
+        def decide(case: Case) -> Outcome:
+            order = case.order
+            if refusal := refuse(case.target, case.facts):
+                return outcome(order, Result.ERROR, refusal)
+            request = case.asked.open
+            if status == policy.RequestStatus.DECLINED:
+                request.decline_reason = case.target.reason
+                request.decline_text = case.target.text
+                request.decline_tracking = case.target.tracking
+            for line in case.asked.lines:
+                if line.quantity_open:
+                    line.quantity_open, line.state = 0, RequestItem.State(status)
+            lines.extend(case.asked.lines)
+            was_partly_approved = any(line.quantity_approved for line in case.asked.lines)
+            _close(case, policy.RequestStatus.PARTLY_APPROVED if was_partly_approved else status, "", by, now)
+            change(order, now=now)
+            ended.append((order, request))
+            return outcome(order, Result.DONE)
+
+        locked = order_queries.lock_orders(target.order_id for target in batch)
+        outcomes = judge(batch, locked, decide)
+        record(
+            [Entry(event, order, payload={"request": request.pk}) for order, request in ended],
+            by=by,
+            now=now,
+        )
+        save_requests([request for _, request in ended], lines)
+        save_orders(order for order, _ in ended)
+        return outcomes
+
+    return batches(targets, act)
+
+
+def _close(case: Case, status: policy.RequestStatus, close_reason: str, by: Actor, now: datetime) -> None:
+    """Decide the open request of a locked order, in memory."""
+    request = case.asked.open
+    request.status, request.close_reason = CancellationRequest.Status(status), close_reason
+    request.decided_at, request.decided_by_id = now, by.user_id
+    request.version += 1
+    case.asked.open = None
+    case.asked.was_declined |= status == policy.RequestStatus.DECLINED
+    case.order.answer_due_at = None
+
+
+def save_requests(requests: Sequence[CancellationRequest], lines: Sequence[RequestItem]) -> None:
+    """Write what became of requests of locked orders: the only line that writes a request's `status`."""
+    CancellationRequest.objects.filter(status=CancellationRequest.Status.OPEN).bulk_update(
+        requests,
+        [
+            "status",
+            "close_reason",
+            "decided_at",
+            "decided_by",
+            "decline_reason",
+            "decline_text",
+            "decline_tracking",
+            "version",
+        ],
+    )
+    RequestItem.objects.bulk_update(lines, ["quantity_approved", "quantity_open", "state"])
+
+
+def see_requests(*, seller_id: int, order_ids: Sequence[int], now: datetime) -> int:
+    """Note once that the seller saw these open requests; no change of the order (domain 8). Returns how many."""
+    return CancellationRequest.objects.filter(
+        seller_id=seller_id,
+        order_id__in=order_ids,
+        status=CancellationRequest.Status.OPEN,
+        seen_by_seller_at__isnull=True,
+    ).update(seen_by_seller_at=now)
+
+
+def settle_request(
+    case: Case,
+    *,
+    units: policy.Units,
+    approves: bool,
+    close_reason: policy.CloseReason,
+    by: Actor,
+    now: datetime,
+) -> CancellationRequest | None:
+    """Shrink the open request after `units` left the order, in memory; it ends when none of its units is open.
+
+    Call after the lines' quantities changed. Returns the request if there was one, to be saved by the caller.
+    """
+    request = case.asked.open
+    if request is None:
+        return None
+    open_after = {line.pk: line.quantity_open for line in case.order.lines}
+    settled: list[policy.Asked] = []
+    for line in case.asked.lines:
+        after = policy.settle(
+            policy.Asked(line.quantity, line.quantity_approved, line.quantity_open),
+            taken=units.get(line.item_id, 0),
+            approves=approves,
+            open_after=open_after[line.item_id],
+        )
+        line.quantity_approved, line.quantity_open = after.approved, after.open
+        if not after.open and line.state == RequestItem.State.OPEN:
+            line.state = RequestItem.State.APPROVED if after.approved else RequestItem.State.CLOSED
+        settled.append(after)
+    status = policy.status_of_settled(settled, otherwise=policy.RequestStatus.CLOSED)
+    if status != policy.RequestStatus.OPEN:
+        _close(case, status, close_reason if status != policy.RequestStatus.APPROVED else "", by, now)
+    return request
