@@ -13,6 +13,7 @@ from cancellations.actions import CancelTarget, DeclineTarget, RequestTarget, Wi
 from cancellations.policy import DeclineReason, Interlock, Reason
 from events.actions import deliver_due
 from events.models import Event
+from orders.actions import OrderDraft, place_orders
 from orders.models import Order
 from orders.outcomes import Outcome
 from shipments.actions import ConfirmTarget, confirm_shipment
@@ -60,6 +61,19 @@ class Cast:
             for number, quantity in enumerate(quantities or (1,), start=1)
         ]
         return factories.order(self.shop, self.dora, **{"items": items} | fields)
+
+    def orders(self, count: int, *, verified: bool = True, placed_at: datetime = NOON) -> list[Order]:
+        """Many orders of dora's at once, two of one thing each."""
+        draft = OrderDraft(
+            seller_id=self.shop.pk,
+            buyer_id=self.dora.pk,
+            placed_at=placed_at,
+            items=[factories.item(quantity=2, price=1000)],
+            recipient={"name": "森下 遥"},
+            payment_verified_at=placed_at if verified else None,
+            ship_by_date=(placed_at + timedelta(days=3)).date(),
+        )
+        return place_orders(drafts=[draft] * count, auto_cancel_days=7, by=factories.SYSTEM, now=placed_at)
 
     def request(self, order: Order, units: Mapping[int, int] | None = None, *, now: datetime = LATER) -> Outcome:
         target = RequestTarget(order.pk, "NO_LONGER_NEEDED", "商品が不要になった", units, "すみません")

@@ -277,7 +277,7 @@ ACTS = {
 
 @pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
 def test_an_act_locks_its_orders_before_it_writes(cast, act):
-    keys = [cast.order(verified=False).pk for _ in range(2)]
+    keys = [order.pk for order in cast.orders(2, verified=False)]
     with locks_before_writes():
         assert {one.result for one in act(cast, keys)} == {Result.DONE}
 
@@ -286,7 +286,7 @@ def test_an_act_locks_its_orders_before_it_writes(cast, act):
 def test_an_act_takes_as_many_statements_for_fifty_orders_as_for_one(cast, act):
     found = []
     for count in (1, 50):
-        keys = [cast.order(verified=False).pk for _ in range(count)]
+        keys = [order.pk for order in cast.orders(count, verified=False)]
         with counted_statements() as count_of:
             act(cast, keys)
         found += count_of
