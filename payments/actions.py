@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
+from django.db.models import F
 
 from accounts.actors import Actor
 from events.actions import Entry, record
@@ -97,6 +98,16 @@ def book_imported(orders: Sequence[Order]) -> None:
         for order in orders
         if order.total
     )
+
+
+def end_imported(order_ids: Iterable[int]) -> None:
+    """End booked reservations of which nothing is left: nobody is called, so no delivery will do it."""
+    Authorization.objects.filter(
+        order_id__in=list(order_ids),
+        provider=providers.NONE,
+        state=Authorization.State.HELD,
+        released=F("amount"),
+    ).update(state=Authorization.State.RELEASED)
 
 
 def mark_authorization(authorization: Authorization, *, state: str, reference: str) -> None:

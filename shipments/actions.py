@@ -85,6 +85,36 @@ def confirm_shipment(
     return in_batches(targets, act, order_id=lambda target: target.order_id)
 
 
+def take_over_shipments(*, targets: Sequence[ConfirmTarget], by: Actor, now: datetime) -> list[Outcome]:
+    """Book what another system shipped already (domain 3.4): no mail, no charge, no question but the quantities.
+
+    Like a cancellation with reason IMPORTED it passes holds and orders that the marketplace sends itself: the
+    goods have left. An open request is answered with a WARNING.
+    """
+
+    def act(batch: Sequence[ConfirmTarget]) -> list[Outcome]:
+        confirmed: list[Confirmed] = []
+
+        def decide(case: Case) -> Outcome:
+            facts = case.facts
+            units = facts.open_units() if case.target.units is None else case.target.units
+            if facts.status not in policy.OPEN:
+                return outcome(case.order, Result.ERROR, Refusal.ORDER_NOT_SHIPPABLE)
+            if refusal := policy.why_not_these_units(facts, units):
+                return outcome(case.order, Result.ERROR, refusal)
+            confirmed.append(_ship_units(case, units, by, now))
+            if facts.request:
+                return outcome(case.order, Result.WARNING, Refusal.OPEN_CANCELLATION_REQUEST)
+            return outcome(case.order, Result.DONE)
+
+        outcomes = judge(batch, order_queries.lock_orders(target.order_id for target in batch), decide)
+        if confirmed:
+            _write(confirmed, by, now, is_import=True)
+        return outcomes
+
+    return in_batches(targets, act, order_id=lambda target: target.order_id)
+
+
 def _ship_units(case: Case, units: Mapping[int, int], by: Actor, now: datetime) -> Confirmed:
     """Move units of a locked order to shipped and settle its open request, in memory."""
     for line in case.order.lines:
