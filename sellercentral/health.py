@@ -6,13 +6,15 @@ Ages of rows are reported, not only counts: ten waiting mails are fine, one that
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib.auth.decorators import user_passes_test
+from django.core.exceptions import PermissionDenied
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from accounts.access import sign_in_first
 
 # Deadlines are the heart of the portal: a clock further off than this must not serve.
 LARGEST_SKEW_SECONDS = 60
@@ -48,9 +50,12 @@ def ready(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-@user_passes_test(lambda user: user.is_active and user.is_staff)
 def status(request: HttpRequest) -> HttpResponse:
     """Tell operators how old the oldest undelivered row and the last sweep are, in seconds."""
+    if not request.user.is_authenticated:
+        return sign_in_first(request)
+    if not request.user.is_staff:
+        raise PermissionDenied
     from cancellations.queries import last_sweep
     from events.queries import oldest_due
 

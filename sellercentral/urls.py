@@ -21,6 +21,7 @@ urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("health/status", health.status, name="health-status"),
+    path("admin/login/", views.operator_sign_in, name="operator-sign-in"),
     path("admin/", admin.site.urls),
 ]
 

@@ -1,8 +1,14 @@
 """The front door, and the pages for trouble."""
 
-from django.http import HttpRequest, HttpResponse
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.access import sign_in_first
@@ -19,6 +25,17 @@ def home(request: HttpRequest) -> HttpResponse:
     if request.user.is_staff:
         return redirect("admin:index")
     return redirect("buyer:account")
+
+
+@require_safe
+def operator_sign_in(request: HttpRequest) -> HttpResponse:
+    """Send operators to sign in where everybody does: one door, one throttle; refuse whoever is no operator."""
+    if not request.user.is_authenticated:
+        back = request.GET.get("next") or reverse("admin:index")
+        return HttpResponseRedirect(f"{settings.LOGIN_URL}?{urlencode({'next': back})}")
+    if not admin.site.has_permission(request):
+        raise PermissionDenied
+    return redirect("admin:index")
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
