@@ -1,6 +1,7 @@
 """History, outbox and mails in the admin: look, and let failed deliveries try again."""
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -81,6 +82,8 @@ class SentMailAdmin(ReadOnlyAdmin):
 
     def html(self, request: HttpRequest, mail_id: int) -> HttpResponse:
         """The mail's HTML, alone in its tab."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
         mail = self.get_object(request, str(mail_id))
         if mail is None:
             raise Http404

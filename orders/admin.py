@@ -239,12 +239,12 @@ class OrderAdmin(ReadOnlyAdmin):
 
     def act(self, request: HttpRequest, order_id: int, act: str) -> HttpResponse:
         """Ask for what the act needs, then call its action."""
+        if not request.user.operator_role:
+            raise PermissionDenied
         order = queries.order_for_operator(order_id)
         chosen = ACTS.get(act)
         if order is None or chosen is None:
             raise Http404
-        if not request.user.operator_role:
-            raise PermissionDenied
         form = chosen.form(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             by = Actor(Role.MARKETPLACE, Door.ADMIN, request.user.pk, request.user.name)
