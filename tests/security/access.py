@@ -1,0 +1,140 @@
+"""ACCESS: for every address of the portal, who may do what there. A view without a line here fails the build."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from . import cast
+from .cast import ANONYMOUS, EVERYBODY, MAY_ACT, NO_ROLE, OPERATOR, OPERATORS, SHOP_PEOPLE, SIGNED_IN, Body
+
+READ = frozenset({"GET", "HEAD"})
+POST = frozenset({"POST"})
+ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Who is let in, by which methods, and what they are answered.
+
+    A page about an order names the cast's order it is tried with, what its form sends, and whose order it must
+    be: for everybody else who is let in at all, the order does not exist.
+    """
+
+    roles: frozenset[str]
+    methods: frozenset[str] = READ
+    read: int = 200
+    done: int | str = 302
+    order: str = ""
+    owners: frozenset[str] = frozenset()
+    body: Body | None = None
+
+    def expected(self, role: str, method: str) -> int | str:
+        """The status of the answer; `login` for being sent to sign in."""
+        if method not in self.methods:
+            return 405
+        if role not in self.roles:
+            return "login" if role == ANONYMOUS else 403
+        if self.order and role not in self.owners:
+            return 404
+        return self.done if method == "POST" else self.read
+
+
+def page(roles: Iterable[str], *, methods: frozenset[str] = READ, read: int = 200, done: int | str = 302) -> Rule:
+    """A page that is about nobody's order in particular."""
+    return Rule(frozenset(roles), methods, read, done)
+
+
+def of_seller(order: str, *, acts: Body | None = None) -> Rule:
+    """A page about an order of the shop; READ_ONLY only looks, and acts nowhere."""
+    roles, methods = (MAY_ACT, READ | POST) if acts else (SHOP_PEOPLE, READ)
+    return Rule(roles, methods, order=order, owners=cast.OF_SELLER, body=acts)
+
+
+def of_buyer(order: str, *, acts: Body | None = None, shows: bool = True) -> Rule:
+    """A page about the buyer's own order."""
+    methods = (READ if shows else frozenset()) | (POST if acts else frozenset())
+    return Rule(SIGNED_IN, methods, order=order, owners=cast.OF_BUYER, body=acts)
+
+
+ACCESS = {
+    "home": page(SIGNED_IN, read=302),
+    "login": page(EVERYBODY, methods=READ | POST, done=200),
+    "logout": page(EVERYBODY, methods=POST, done="login"),
+    "language": page(EVERYBODY, methods=POST),
+    "health-live": page(EVERYBODY),
+    "health-ready": page(EVERYBODY),
+    "health-status": page(OPERATORS),
+    "seller:home": page(SHOP_PEOPLE),
+    "seller:orders": page(SHOP_PEOPLE),
+    "seller:order": of_seller("asked"),
+    "seller:order-cancel": of_seller("asked", acts=cast.cancel_body),
+    "seller:order-cancel-items": of_seller("waiting", acts=cast.cancel_items_body),
+    "seller:order-decline": of_seller("asked", acts=cast.decline_body),
+    "seller:order-confirm-shipment": of_seller("waiting", acts=cast.confirm_body),
+    "buyer:account": page(SIGNED_IN),
+    "buyer:orders": page(SIGNED_IN),
+    "buyer:order": of_buyer("asked"),
+    "buyer:order-cancel": of_buyer("fresh", acts=cast.buyer_cancel_body),
+    "buyer:order-request": of_buyer("waiting", acts=cast.request_body),
+    "buyer:order-withdraw": of_buyer("asked", acts=cast.withdraw_body, shows=False),
+    "buyer:test-order": page(SIGNED_IN, methods=READ | POST, done=200),
+}
+
+# --- the admin --------------------------------------------------------------------------------------------
+
+# Rows that operators write by hand; all others are written by acts alone and are read-only here (S-51).
+ADDED_BY_HAND = {"accounts.user", "accounts.seller", "cancellations.policyversion", "cancellations.buyerreason"}
+CHANGED_BY_HAND = ADDED_BY_HAND - {"cancellations.policyversion"}
+STAFF_PAGES = {
+    "admin:index",
+    "admin:jsi18n",
+    "admin:password_change",
+    "admin:password_change_done",
+    "admin:logout",
+}
+
+
+def admin_access() -> dict[str, frozenset[str]]:
+    """Which roles a page of the admin is shown to: one line for each kind of page, for every registered model."""
+    operator, nobody = frozenset({OPERATOR}), frozenset[str]()
+    access = {
+        "operator-sign-in": nobody,
+        "admin:login": nobody,
+        **dict.fromkeys(STAFF_PAGES, frozenset({OPERATOR, NO_ROLE})),
+        "admin:app_list": operator,
+        "admin:autocomplete": operator,
+        "admin:view_on_site": operator,
+        "admin:orders_order_act": operator,
+        "admin:events_sentmail_html": operator,
+        "admin/(?P<url>.*)$": nobody,
+    }
+    for model in admin.site._registry:
+        label, name = model._meta.label_lower, f"{model._meta.app_label}_{model._meta.model_name}"
+        access |= {
+            f"admin:{name}_changelist": operator,
+            f"admin:{name}_change": operator,
+            f"admin:{name}_history": operator,
+            f"admin:{name}_add": operator if label in ADDED_BY_HAND else nobody,
+            f"admin:{name}_delete": nobody,
+            f"admin/{label.replace('.', '/')}/<path:object_id>/": frozenset({OPERATOR, NO_ROLE}),
+        }
+    return access
+
+
+# --- the addresses ----------------------------------------------------------------------------------------
+
+
+def routes() -> set[str]:
+    """Every address the resolver knows: its name, or its pattern if it has none."""
+    return set(_walk(get_resolver().url_patterns, "", ""))
+
+
+def _walk(patterns: Iterable[URLPattern | URLResolver], space: str, path: str) -> Iterator[str]:
+    for each in patterns:
+        here = path + str(each.pattern)
+        if isinstance(each, URLResolver):
+            yield from _walk(each.url_patterns, f"{space}{each.namespace}:" if each.namespace else space, here)
+        else:
+            yield f"{space}{each.name}" if each.name else here

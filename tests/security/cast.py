@@ -1,0 +1,188 @@
+"""Everybody who may knock at a door, with orders of every kind that a door is about.
+
+One shop of alice, bob and rei; one of charlie. dora and eiji buy at both. nora was removed from alice's shop.
+olga operates, otis is let into the admin without a role. eva owns charlie's neighbour shop and buys there (E40).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import Membership, Seller, User
+from cancellations.actions import RequestTarget, request_cancellation
+from orders.models import Order
+from tests import factories
+
+ANONYMOUS = "anonymous"
+BUYER, OTHER_BUYER = "buyer", "other buyer"
+OWNER, ORDER_STAFF, READ_ONLY = "owner", "order staff", "read only"
+OTHER_SELLER, REMOVED = "owner of another shop", "removed colleague"
+OPERATOR, NO_ROLE = "operator", "operator without a role"
+BOTH = "seller and buyer in one person"
+
+EVERYBODY = (
+    ANONYMOUS,
+    BUYER,
+    OTHER_BUYER,
+    OWNER,
+    ORDER_STAFF,
+    READ_ONLY,
+    OTHER_SELLER,
+    REMOVED,
+    OPERATOR,
+    NO_ROLE,
+    BOTH,
+)
+SIGNED_IN = frozenset(EVERYBODY) - {ANONYMOUS}
+SHOP_PEOPLE = frozenset({OWNER, ORDER_STAFF, READ_ONLY, OTHER_SELLER, BOTH})
+MAY_ACT = SHOP_PEOPLE - {READ_ONLY}
+OPERATORS = frozenset({OPERATOR, NO_ROLE})
+
+# Whose order a role finds behind the number of alice's order for dora, in each of the two looks.
+OF_SELLER = frozenset({OWNER, ORDER_STAFF, READ_ONLY})
+OF_BUYER = frozenset({BUYER})
+
+
+@dataclass
+class Cast:
+    """People, shops, and the orders of alice's shop for dora: fresh, waiting, asked about."""
+
+    people: dict[str, User]
+    seller: Seller
+    rival: Seller
+    orders: dict[str, Order]
+    now: datetime
+    _clients: dict[str, Client] = field(default_factory=dict)
+
+    def client(self, role: str, **more) -> Client:
+        """A browser of this role: signed in, if the role is."""
+        if role == ANONYMOUS:
+            return Client(**more)
+        if role not in self._clients or more:
+            client = Client(**more)
+            client.force_login(self.people[role])
+            if more:
+                return client
+            self._clients[role] = client
+        return self._clients[role]
+
+
+def gather() -> Cast:
+    """Bring everybody together."""
+    now = timezone.now()
+    seller, rival, third = factories.shop(), factories.shop("ライバル商店"), factories.shop("三番目の店")
+    roles = Membership.Role
+    people = {
+        OWNER: factories.member(seller, roles.OWNER, "alice@seller.example", "中村 葵"),
+        ORDER_STAFF: factories.member(seller, roles.ORDER_STAFF, "bob@seller.example", "田村 望"),
+        READ_ONLY: factories.member(seller, roles.READ_ONLY, "rei@seller.example", "高木 玲"),
+        OTHER_SELLER: factories.member(rival, roles.OWNER, "charlie@rival.example", "黒田 晶"),
+        REMOVED: factories.member(seller, roles.OWNER, "nora@seller.example", "西 典子"),
+        BUYER: factories.person("dora@buyer.example", "森下 遥"),
+        OTHER_BUYER: factories.person("eiji@buyer.example", "江口 英治"),
+        OPERATOR: User.objects.create_superuser("olga@operator.example", factories.PASSWORD, name="大森 里香"),
+        NO_ROLE: factories.person("otis@operator.example", "大谷 樹", is_staff=True),
+        BOTH: factories.member(third, roles.OWNER, "eva@seller.example", "榎本 絵馬"),
+    }
+    cast = Cast(people, seller, rival, {}, now)
+    for name, age in (("fresh", timedelta(0)), ("waiting", timedelta(hours=1)), ("asked", timedelta(hours=2))):
+        cast.orders[name] = place(seller, people[BUYER], placed_at=now - age)
+    ask(cast.orders["asked"], people[BUYER], now=now)
+    place(rival, people[OTHER_BUYER], placed_at=now)
+    place(third, people[BOTH], placed_at=now)
+    Membership.objects.filter(user=people[REMOVED]).delete()
+    return cast
+
+
+def place(seller: Seller, buyer: User, *, placed_at: datetime, **fields) -> Order:
+    """An order of two items that waits for its shipment."""
+    items = fields.pop("items", None) or [
+        factories.item(quantity=2),
+        factories.item("じょうろ", price=2400, sku="CAN-1"),
+    ]
+    return factories.order(seller, buyer, items=items, placed_at=placed_at, **fields)
+
+
+def ask(order: Order, buyer: User, *, now: datetime, text: str = "") -> None:
+    """The buyer's request to cancel the whole order."""
+    target = RequestTarget(order.pk, "NO_LONGER_NEEDED", "商品が不要になった", text=text)
+    request_cancellation(targets=[target], by=factories.buyer_actor(buyer), now=now)
+
+
+# --- what a form sends ------------------------------------------------------------------------------------
+
+Body = Callable[[Order], dict]
+KEY = "5f1e8a2c0b7d4c6e"
+
+
+def versioned(order: Order, **more: str) -> dict[str, str]:
+    """What every act on an order carries."""
+    order.refresh_from_db()
+    return {"key": KEY, "expected_version": str(order.version), **more}
+
+
+def cancel_body(order: Order) -> dict[str, str]:
+    """注文キャンセル for the reason that an open request gives."""
+    return versioned(order, reason="BUYER_CANCELED", seller_memo="", restock="on")
+
+
+def cancel_items_body(order: Order) -> dict[str, str]:
+    """一部キャンセル of one unit, with its effect accepted."""
+    line = order.items.order_by("pk").first()
+    chosen = {f"quantity-{line.item_id}": "1", f"reason-{line.item_id}": "NO_INVENTORY"}
+    return versioned(order, **chosen, confirmed=f"{line.item_id}:1:NO_INVENTORY")
+
+
+def decline_body(order: Order) -> dict[str, str]:
+    """リクエストを断る."""
+    return versioned(order, reason="IN_PRODUCTION", text="", tracking="")
+
+
+def take_all(order: Order) -> dict[str, str]:
+    """Every item with all of its units."""
+    taken = {}
+    for line in order.items.all():
+        taken |= {f"take-{line.item_id}": "on", f"quantity-{line.item_id}": str(line.quantity_open)}
+    return taken
+
+
+def confirm_body(order: Order) -> dict[str, str]:
+    """出荷通知の送信 of everything."""
+    day = timezone.localdate().isoformat()
+    return versioned(order, **take_all(order), shipped_on=day, carrier="", tracking_number="")
+
+
+def buyer_cancel_body(order: Order) -> dict[str, str]:
+    """商品をキャンセル, everything."""
+    return {"key": KEY, **take_all(order), "reason": ""}
+
+
+def request_body(order: Order) -> dict[str, str]:
+    """キャンセル依頼, everything."""
+    return {"key": KEY, **take_all(order), "reason": "NO_LONGER_NEEDED", "text": ""}
+
+
+def withdraw_body(order: Order) -> dict[str, str]:
+    """リクエストを取り下げる."""
+    return {"key": KEY}
+
+
+# --- the whole database -----------------------------------------------------------------------------------
+
+ASIDE = {"django_session", "accounts_loginattempt", "django_migrations"}
+
+
+def everything() -> Mapping[str, str]:
+    """One checksum for each table, those of sessions and failed sign-ins aside (reliability S-05)."""
+    tables = sorted(set(connection.introspection.table_names()) - ASIDE)
+    sums = " UNION ALL ".join(
+        f"SELECT '{table}', md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {table} AS t"  # noqa: S608 - names come from the catalogue
+        for table in tables
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sums)
+        return dict(cursor.fetchall())

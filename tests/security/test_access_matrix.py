@@ -1,0 +1,365 @@
+"""Who may see and do what: every address × every role × every method, against one table (reliability 5.1)."""
+
+import re
+from copy import deepcopy
+from urllib.parse import urlsplit
+
+import pytest
+from django.contrib import admin
+from django.db import connection, transaction
+from django.http import HttpResponse
+from django.test.utils import CaptureQueriesContext
+from django.urls import NoReverseMatch, reverse
+
+from accounts.models import User
+from cancellations.models import Cancellation
+from events.models import Event, SentMail
+from orders.models import Order
+from sellercentral.middleware import PERMISSIONS_POLICY
+from tests import factories
+
+from . import access
+from .access import ACCESS, ALL_METHODS, Rule
+from .cast import ANONYMOUS, EVERYBODY, NO_ROLE, OPERATOR, OWNER, Cast, everything, place
+
+NOBODYS_NUMBER = "250-7654321-1234567"
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": PERMISSIONS_POLICY,
+}
+VERSIONS = {"server", "x-powered-by", "x-aspnet-version", "via"}
+
+
+def knock(client, method: str, address: str, data: dict | None = None) -> HttpResponse:
+    """Send one request and take back whatever it wrote, in the database and in the browser."""
+    cookies = deepcopy(client.cookies)
+    with transaction.atomic():
+        if method == "POST":
+            response = client.post(address, data or {})
+        elif method == "TRACE":
+            response = client.trace(address)
+        else:
+            response = client.generic(method, address)
+        transaction.set_rollback(True)
+    client.cookies = cookies
+    return response
+
+
+def answered(response: HttpResponse) -> int | str:
+    """The status, or `login` for being sent to sign in."""
+    if response.status_code == 302 and urlsplit(response["Location"]).path == reverse("login"):
+        return "login"
+    return response.status_code
+
+
+def wrong_headers(response: HttpResponse, *, signed_in: bool) -> dict[str, str | None]:
+    """What the answer should have said and did not (S-30, S-31, S-64)."""
+    wanted = HEADERS | ({"Cache-Control": "no-store"} if signed_in else {})
+    wrong = {name: response.get(name) for name, value in wanted.items() if response.get(name) != value}
+    return wrong | {name: response[name] for name in response.headers if name.lower() in VERSIONS}
+
+
+def address_of(name: str, number: str) -> str:
+    """The address of a page, about an order if it is about one."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return reverse(name, args=[number])
+
+
+def test_s01_every_address_has_a_rule_and_every_rule_an_address():
+    assert set(ACCESS) | set(access.admin_access()) == access.routes()
+
+
+@pytest.mark.parametrize("name", ACCESS)
+def test_s02_s03_every_role_gets_by_every_method_what_the_table_says(cast: Cast, name: str):
+    rule, order = ACCESS[name], cast.orders.get(ACCESS[name].order)
+    address = address_of(name, order.number if order else "")
+    data = rule.body(order) if rule.body and order else {}
+    wrong = []
+    for role in EVERYBODY:
+        for method in ALL_METHODS:
+            response = knock(cast.client(role), method, address, data)
+            expected = expected_of(name, rule, role, method)
+            if answered(response) != expected:
+                wrong.append((role, method, expected, answered(response)))
+            if faults := wrong_headers(response, signed_in=role != ANONYMOUS):
+                wrong.append((role, method, "headers", faults))
+    assert wrong == [], wrong
+
+
+def expected_of(name: str, rule: Rule, role: str, method: str) -> int | str:
+    """What the rule says; who is signed in already is sent on from the page for signing in."""
+    if name == "login" and role != ANONYMOUS and method in access.READ:
+        return 302
+    return rule.expected(role, method)
+
+
+@pytest.mark.parametrize("name", ACCESS)
+def test_s05_a_refused_request_changes_no_row_of_any_table(cast: Cast, name: str):
+    rule, order = ACCESS[name], cast.orders.get(ACCESS[name].order)
+    address = address_of(name, order.number if order else "")
+    data = rule.body(order) if rule.body and order else {}
+    clients = {role: cast.client(role) for role in EVERYBODY}
+    before = everything()
+    for role, client in clients.items():
+        for method in ALL_METHODS:
+            if expected_of(name, rule, role, method) not in {403, 404, 405, "login"}:
+                continue
+            if method == "POST":
+                client.post(address, data)
+            else:
+                client.generic(method, address, data="reason=OTHER")
+            after = everything()
+            assert after == before, (role, method, {table for table in after if after[table] != before[table]})
+
+
+@pytest.mark.parametrize("name", [name for name, rule in ACCESS.items() if rule.order])
+def test_s04_a_foreign_order_is_answered_like_one_that_does_not_exist(cast: Cast, name: str):
+    """Same bytes, same status, as many statements: only the request's own number and token differ."""
+    rule = ACCESS[name]
+    address = reverse(name, args=[NOBODYS_NUMBER])
+    body = rule.body(cast.orders[rule.order]) if rule.body else {}
+    asked = [
+        (role, method)
+        for role in sorted(rule.roles - {ANONYMOUS})
+        for method in sorted(rule.methods)
+        if role not in rule.owners
+    ]
+    assert asked
+
+    def answers() -> list[tuple[int, bytes, int]]:
+        found = []
+        for role, method in asked:
+            client = cast.client(role)
+            with CaptureQueriesContext(connection) as captured:
+                response = knock(client, method, address, body)
+            said = sum("SAVEPOINT" not in query["sql"] for query in captured.captured_queries)
+            found.append((response.status_code, stripped(response), said))
+        return found
+
+    unknown = answers()
+    place(cast.seller, cast.people["buyer"], placed_at=cast.now, number=NOBODYS_NUMBER)
+    foreign = answers()
+    assert [answer[:2] for answer in foreign] == [answer[:2] for answer in unknown]
+    assert {status for status, _, _ in unknown} == {404}
+    assert all(abs(one[2] - other[2]) <= 1 for one, other in zip(foreign, unknown, strict=True))
+
+
+TOKEN = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]+"')
+
+
+def stripped(response: HttpResponse) -> bytes:
+    """The answer without the request's own number and token."""
+    return TOKEN.sub(b"", response.content).replace(response["X-Request-Id"].encode(), b"")
+
+
+MALFORMED = (
+    "1",
+    "250-7654321",
+    "250-7654321-123456x",
+    "250-7654321-1234567%20",
+    "２５０-7654321-1234567",
+    "%00",
+    "..%2f..%2f",
+    "-1",
+)
+
+
+def test_s04_a_malformed_order_number_leads_nowhere(cast: Cast):
+    for name in (name for name, rule in ACCESS.items() if rule.order):
+        for number in MALFORMED:
+            address = reverse(name, args=[NOBODYS_NUMBER]).replace(NOBODYS_NUMBER, number)
+            for role in (ANONYMOUS, OWNER, "buyer"):
+                assert knock(cast.client(role), "POST", address).status_code == 404, (role, address)
+
+
+# --- the admin --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def row_of(cast: Cast):
+    """The key of some row of a model, for the addresses of the admin; 0 if nothing was ever stored there."""
+    SentMail.objects.create(
+        delivery_key="1.mail_buyer.1",
+        message_id="<1@localhost>",
+        mail="m02",
+        order=cast.orders["asked"],
+        recipient=cast.people["buyer"],
+        address="dora@buyer.example",
+        language="ja",
+        subject="件名",
+        text="本文",
+        html="<p>本文</p>",
+        sent_at=cast.now,
+    )
+
+    def row(model) -> int | str:
+        return getattr(model._default_manager.order_by("pk").first(), "pk", 0)
+
+    return row
+
+
+def admin_address(name: str, row_of, cast: Cast) -> str:
+    """An address of the admin, about some row if it is about one."""
+    models = {f"{model._meta.app_label}_{model._meta.model_name}": model for model in admin.site._registry}
+    special = {
+        "admin:app_list": ["orders"],
+        "admin:view_on_site": [1, 1],
+        "admin:orders_order_act": [cast.orders["waiting"].pk, "cancel"],
+        "admin:events_sentmail_html": [row_of(SentMail)],
+    }
+    if name == "admin/(?P<url>.*)$":
+        return "/admin/no/such/page/"
+    if name.startswith("admin/"):
+        app, model = name.split("/")[1:3]
+        return f"/{name.replace('<path:object_id>', str(row_of(models[f'{app}_{model}'])))}"
+    kind = name.rpartition("_")[2]
+    model = models.get(name.removeprefix("admin:").rpartition("_")[0])
+    if name not in special and model and kind in {"change", "history", "delete"}:
+        return reverse(name, args=[row_of(model)])
+    return reverse(name, args=special.get(name, []))
+
+
+def test_s02_the_admin_is_shown_to_operators_and_nothing_there_changes_by_another_hand(cast: Cast, row_of):
+    """Every page of the admin × every role × every method: who is no operator gets nothing and changes nothing."""
+    wrong = []
+    shown_to = access.admin_access()
+    clients = {role: cast.client(role) for role in EVERYBODY}
+    before = everything()
+    for name, roles in shown_to.items():
+        address = admin_address(name, row_of, cast)
+        for role, client in clients.items():
+            if role in {OPERATOR, NO_ROLE} or name == "admin:logout":
+                continue  # who signs out need not be anybody
+            for method in ALL_METHODS:
+                response = knock(client, method, address, {"reason": "FRAUD", "note": "x", "email": "x@y.example"})
+                if response.status_code not in {302, 403, 404, 405} or role in roles:
+                    wrong.append((name, role, method, response.status_code))
+                if response.status_code == 302 and urlsplit(response["Location"]).path not in {
+                    "/login/",
+                    "/admin/login/",
+                }:
+                    wrong.append((name, role, method, response["Location"]))
+                if faults := wrong_headers(response, signed_in=role != ANONYMOUS):
+                    wrong.append((name, role, method, faults))
+    assert wrong == [], wrong
+    assert everything() == before
+
+
+def test_s02_operators_see_the_admin_pages_of_their_role(cast: Cast, row_of):
+    wrong = []
+    for name, roles in access.admin_access().items():
+        if name in {"admin:autocomplete", "admin:view_on_site", "admin:logout", "operator-sign-in", "admin:login"}:
+            continue
+        address = admin_address(name, row_of, cast)
+        if address.endswith("/0/change/") or "/0/" in address:
+            continue  # a table without a row has no page of one row
+        for role in (OPERATOR, NO_ROLE):
+            response = knock(cast.client(role), "GET", address)
+            seen = response.status_code in {200, 301} or (
+                response.status_code == 302 and response["Location"].startswith(address)
+            )
+            if seen != (role in roles):
+                wrong.append((name, role, response.status_code))
+            policy = response["Content-Security-Policy"]
+            if policy != CSP and name != "admin:events_sentmail_html":
+                wrong.append((name, role, policy))
+    assert wrong == [], wrong
+
+
+def test_s51_operators_change_by_hand_only_people_shops_and_the_policy(cast: Cast, row_of):
+    """Every form of the admin is sent by a superuser with another value in each field."""
+    client, wrong = cast.client(OPERATOR), []
+    for model in admin.site._registry:
+        label, name = model._meta.label_lower, f"{model._meta.app_label}_{model._meta.model_name}"
+        data = {each.name: "1" for each in model._meta.fields} | {"action": "delete_selected", "post": "yes"}
+        tried = [("delete", reverse(f"admin:{name}_delete", args=[row_of(model)]), 403)]
+        if label not in access.ADDED_BY_HAND:
+            tried.append(("add", reverse(f"admin:{name}_add"), 403))
+        if label not in access.CHANGED_BY_HAND and row_of(model):
+            tried.append(("change", reverse(f"admin:{name}_change", args=[row_of(model)]), 403))
+        before = everything()
+        for kind, address, status in tried:
+            answer = client.post(address, data)
+            if answer.status_code != status and not (answer.status_code == 302 and not row_of(model)):
+                wrong.append((label, kind, answer.status_code))
+        keys = list(model._default_manager.values_list("pk", flat=True)[:3])
+        client.post(reverse(f"admin:{name}_changelist"), {**data, "_selected_action": keys})
+        after = everything()
+        changed = {table for table in after if after[table] != before[table]}
+        if changed:
+            wrong.append((label, changed))
+    assert wrong == [], wrong
+
+
+def test_s50_operators_sign_in_at_the_one_throttled_door(client, db):
+    """The admin has no sign-in of its own: five wrong passwords there would not count."""
+    factories.person("olga@operator.example", "大森 里香", is_staff=True, is_superuser=True)
+    shown = client.get("/admin/")
+    while shown.status_code == 302 and urlsplit(shown["Location"]).path != "/login/":
+        shown = client.get(shown["Location"])
+    assert urlsplit(shown["Location"]).path == "/login/"
+    assert "next=%2Fadmin%2F" in shown["Location"]
+    tried = client.post("/admin/login/", {"username": "olga@operator.example", "password": factories.PASSWORD})
+    assert tried.status_code == 405
+    assert "_auth_user_id" not in client.session
+    back = client.post(shown["Location"], {"email": "olga@operator.example", "password": factories.PASSWORD})
+    assert back["Location"] == "/admin/"
+
+
+def test_s50_who_is_signed_in_and_no_operator_is_refused_by_the_admin(cast: Cast):
+    """A refusal, not a way round in circles between two pages for signing in."""
+    for role in ("buyer", OWNER):
+        for address in ("/admin/", "/health/status"):
+            response = cast.client(role).get(address, follow=True)
+            assert response.status_code == 403
+            assert len(response.redirect_chain) <= 1
+
+
+def test_an_operator_without_a_role_acts_on_no_order_and_learns_of_none(cast: Cast):
+    """Also not which orders there are: known and unknown are refused alike."""
+    order = cast.orders["waiting"]
+    client, before = cast.client(NO_ROLE), everything()
+    for act in ("cancel", "hold", "release", "verify-payment", "ship-by", "no-such-act"):
+        for order_id in (order.pk, 10**12):
+            address = reverse("admin:orders_order_act", args=[order_id, act])
+            assert client.post(address, {"note": "x", "reason": "FRAUD"}).status_code == 403
+    assert everything() == before
+
+
+def test_the_checksum_sees_a_changed_value_in_any_table(cast: Cast):
+    """The control of S-05: one letter in one row of one table is noticed."""
+    before = everything()
+    User.objects.filter(email="dora@buyer.example").update(name="森下 遙")
+    assert {table for table, value in everything().items() if before[table] != value} == {"accounts_user"}
+    before = everything()
+    Order.objects.filter(pk=cast.orders["fresh"].pk).update(on_hold=True, held_at=cast.now)
+    assert {table for table, value in everything().items() if before[table] != value} == {"orders_order"}
+
+
+def test_the_allowed_cells_of_the_matrix_really_act(cast: Cast):
+    """The control of S-02: a 302 of the matrix is an act done, not a way back."""
+    for name, rule in ACCESS.items():
+        if not rule.body:
+            continue
+        order = cast.orders[rule.order]
+        order.refresh_from_db()
+        events, version = Event.objects.count(), order.version
+        client = cast.client(OWNER if OWNER in rule.owners else "buyer")
+        with transaction.atomic():
+            client.post(reverse(name, args=[order.number]), rule.body(order))
+            order.refresh_from_db()
+            assert (Event.objects.count(), order.version) == (events + 1, version + 1), name
+            transaction.set_rollback(True)
+        order.refresh_from_db()
+    assert not Cancellation.objects.exists()
