@@ -220,7 +220,7 @@ def ship_by_note(day: date | None, now: datetime) -> str:
 def icon(name: str, size: str = "") -> str:
     """One sign of the sprite. It never stands without words, so it is hidden from readers."""
     return format_html(
-        '<svg class="ico{}" aria-hidden="true"><use href="{}#{}"></use></svg>',
+        '<svg class="ico{}" width="16" height="16" aria-hidden="true"><use href="{}#{}"></use></svg>',
         f" ico-{size}" if size else "",
         static("portal/icons.svg"),
         name,

@@ -1,0 +1,93 @@
+"""A shop with people in it, and readers who look at it in a real Chromium."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from accounts.models import Membership, Seller, User
+from cancellations.models import BuyerReason
+from events.actions import deliver_due
+from events.models import SentMail
+from tests import factories
+
+
+@dataclass
+class Floor:
+    """One shop, its people and a buyer, at an address."""
+
+    url: str
+    shop: Seller
+    alice: User
+    rei: User
+    dora: User
+
+    def order(self, *, minutes_ago: float = 60, **fields):
+        """An order of dora's, placed some minutes ago."""
+        return factories.order(
+            self.shop, self.dora, placed_at=timezone.now() - timedelta(minutes=minutes_ago), **fields
+        )
+
+    def mails(self) -> set[tuple[str, str]]:
+        """Which mails have left to whom, once everything due is delivered."""
+        while deliver_due(clock=timezone.now):
+            pass
+        return set(SentMail.objects.values_list("mail", "recipient__email"))
+
+
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """No common address: every test has a server of its own. (The plugin's fixture warns on this pytest.)"""
+
+
+@pytest.fixture
+def floor(transactional_db, live_server) -> Floor:
+    """The shop as every test here finds it."""
+    if not BuyerReason.objects.exists():  # a test before this one has emptied all tables
+        import_module("cancellations.migrations.0002_buyer_reasons").add(apps, None)
+    shop = factories.shop()
+    return Floor(
+        live_server.url,
+        shop,
+        alice=factories.member(shop, Membership.Role.OWNER, "alice@seller.example", "有栖川 アリス"),
+        rei=factories.member(shop, Membership.Role.READ_ONLY, "rei@seller.example", "林 玲"),
+        dora=factories.person("dora@buyer.example", "土井 ドーラ"),
+    )
+
+
+@pytest.fixture
+def visit(browser: Browser, browser_context_args, console, floor: Floor) -> Iterator[Callable[..., Page]]:
+    """Open a page as somebody: `visit(user, "/account/")`. Its console must stay empty unless `watched` is off."""
+    contexts: list[BrowserContext] = []
+
+    def open_as(user: User | None, path: str, *, script: bool = True, watched: bool = True, **options) -> Page:
+        context = browser.new_context(**browser_context_args | {"java_script_enabled": script} | options)
+        context.set_default_timeout(10_000)
+        contexts.append(context)
+        if user is not None:
+            client = Client()
+            client.force_login(user)
+            session = client.cookies[settings.SESSION_COOKIE_NAME].value
+            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": session, "url": floor.url}])
+        page = context.new_page()
+        if watched:
+            console(page)
+        page.goto(floor.url + path)
+        return page
+
+    yield open_as
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture(params=[True, False], ids=["with script", "without script"])
+def script(request: pytest.FixtureRequest) -> bool:
+    """Every act works both ways."""
+    return request.param
