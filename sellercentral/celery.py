@@ -1,6 +1,6 @@
 """The Celery application and its timetable.
 
-A message is only a hint: all work to do is rows in PostgreSQL, and the two sweeps below find it by query.
+A message is only a hint: all work to do is rows in PostgreSQL, and the sweeps below find it by query.
 """
 
 import os
@@ -28,6 +28,11 @@ app.conf.beat_schedule = {
         "task": "events.tasks.deliver_due",
         "schedule": settings.DELIVER_SECONDS,
         "options": {"expires": settings.DELIVER_SECONDS},
+    },
+    "start-waiting-imports": {
+        "task": "orders.tasks.start_waiting_imports",
+        "schedule": 60,
+        "options": {"expires": 60},
     },
     "forget-old-keys": {
         "task": "events.tasks.forget_old_keys",

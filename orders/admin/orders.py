@@ -19,13 +19,12 @@ from cancellations.actions import CancelTarget, cancel
 from cancellations.models import Cancellation, CancellationRequest
 from cancellations.queries import rules_at
 from events.models import Event
+from orders import actions, queries, rules
+from orders.models import Order, OrderItem, Recipient
+from orders.outcomes import Outcome, Refused, sole
 from payments.actions import verify_payment
 from payments.models import Authorization, Charge, Refund
 from shipments.models import Shipment
-
-from . import actions, queries, rules
-from .models import Order, OrderItem, Recipient
-from .outcomes import Outcome, Refused, sole
 
 
 class ItemInline(ReadOnlyInline):
