@@ -25,7 +25,7 @@ def insert(model: type[models.Model], columns: Mapping[str, Sequence[Any]]) -> l
     if not values or not values[0]:
         return []
     names = ", ".join(connection.ops.quote_name(field.column) for field in fields)
-    arrays = ", ".join(f"%s::{field.db_type(connection)}[]" for field in fields)
+    arrays = ", ".join(f"%s::{_array_of(field)}[]" for field in fields)
     table = connection.ops.quote_name(model._meta.db_table)
     with connection.cursor() as cursor:
         # Keys are drawn in the order of the rows, so sorting them brings them back into it.
@@ -35,3 +35,8 @@ def insert(model: type[models.Model], columns: Mapping[str, Sequence[Any]]) -> l
             values,
         )
         return sorted(key for (key,) in cursor.fetchall())
+
+
+def _array_of(field: models.Field) -> str:
+    """The type values are handed over in. A cast to varchar(n) would cut off what is too long; text gets it refused."""
+    return "text" if isinstance(field, models.CharField) else field.db_type(connection)
