@@ -23,8 +23,9 @@ def reserve(delivery: Delivery, *, now: datetime) -> None:
     order_id = delivery.event.order_id
     with transaction.atomic():
         order = lock_orders([order_id])[order_id]
-        if order.status == Status.CANCELED:
+        if order.status == Status.CANCELED and order_id not in queries.authorizations_of([order_id]):
             return
+        # A row without an answer: the provider may have been asked before a crash. The same key asks for the same.
         authorization = actions.request_authorizations([order])[order_id]
     if authorization.provider_ref or authorization.state != Authorization.State.REQUESTED:
         return
