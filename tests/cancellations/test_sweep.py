@@ -7,7 +7,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from cancellations import actions, queries, tasks
+from cancellations import actions, policy, queries, tasks
+from cancellations.actions import cancelling
 from cancellations.models import Cancellation, CancellationRequest, SweepRun
 from cancellations.policy import Reason
 from orders.actions import hold, release
@@ -169,15 +170,15 @@ def test_a_run_whose_only_order_fails_says_so_and_ends(cast):  # F-44
 
 def test_an_order_that_fails_for_any_fault_of_its_data_is_left_out(cast, monkeypatch):  # F-44
     good, bad = cast.order(), cast.order()
-    judge = actions.policy.classify
+    judge = policy.classify
 
     def classify(facts):
         verdict = judge(facts)
         is_bad = lines_of(bad)[0] in facts.units
-        return actions.policy.Verdict("TOO-LONG" if is_bad else verdict.code, verdict.counted)
+        return policy.Verdict("TOO-LONG" if is_bad else verdict.code, verdict.counted)
 
-    monkeypatch.setattr(actions.policy, "classify", classify)
-    monkeypatch.setattr(actions, "recorded_sentence", lambda code, counted: code)
+    monkeypatch.setattr(policy, "classify", classify)
+    monkeypatch.setattr(cancelling, "recorded_sentence", lambda code, counted: code)
     run = sweep()
     assert (run.cancelled, run.failed) == (1, 1)
     assert (status_of(good), status_of(bad)) == ("CANCELED", "UNSHIPPED")
