@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -17,6 +17,16 @@ from sellercentral.bootstrap import ROOT
 
 # A machine under load may be slow; a test waits for what it wants to see, never for a fixed time.
 PATIENCE_SECONDS = 60
+
+SET_BY_THE_RUN = (
+    "CELERY_QUEUE",
+    "DATABASE_URL",
+    "DEMO",
+    "DJANGO_SETTINGS_MODULE",
+    "REDIS_PREFIX",
+    "REDIS_URL",
+    "SECRET_KEY",
+)
 
 T = TypeVar("T")
 
@@ -55,6 +65,14 @@ def environment_of_test(**more: str) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
         **more,
     }
+
+
+def environment_of_stranger(**more: str) -> dict[str, str]:
+    """Return the environment of somebody who has just cloned the project: nothing of this run is set."""
+    strange = {name: value for name, value in os.environ.items() if not name.startswith("PORTAL_")}
+    for name in SET_BY_THE_RUN:
+        strange.pop(name, None)
+    return {**strange, "PORTAL_ENV_FILE": os.devnull, "PYTHONUNBUFFERED": "1", **more}
 
 
 class Process:
@@ -108,15 +126,15 @@ class Process:
 
     def kill(self) -> None:
         """Kill it and all of its group, as a crash of the machine would."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.popen.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.popen.wait()
 
 
 @contextmanager
-def running(command: Sequence[str], *, output: Path, env: Mapping[str, str], cwd: Path = ROOT) -> Iterator[Process]:
+def running(
+    command: Sequence[str], *, output: Path, env: Mapping[str, str], cwd: Path = ROOT
+) -> Iterator[Process]:
     """Run a command for the length of the block."""
     process = Process(command, output=output, env=env, cwd=cwd)
     try:

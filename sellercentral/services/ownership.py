@@ -24,6 +24,9 @@ from sellercentral.services.servers import ServiceError, clear_up_postgres, clea
 
 WAIT_SECONDS = 60
 
+# A lock lasts as long as its file is open; these are open until the process ends.
+_locks_of_this_process: list[IO[str]] = []
+
 
 @dataclass(frozen=True)
 class Running:
@@ -56,8 +59,6 @@ class Household:
         """Look at `home`; nothing is made yet."""
         self.home = home
         self.state = home / "services.json"
-        self._owner_lock: IO[str] | None = None
-        self._user_lock: IO[str] | None = None
 
     def borrow_or_own(self, wanted: set[str]) -> None:
         """Use the running servers, or start and own them until this process ends."""
@@ -80,7 +81,7 @@ class Household:
             if (running and running.portal) or time.monotonic() - started > WAIT_SECONDS:
                 raise Held(running)
             if not told and time.monotonic() - started > 1:
-                print("portal: waiting for another manage.py command to end", file=sys.stderr, flush=True)
+                _tell("waiting for another manage.py command to end")
                 told = True
             time.sleep(0.05)
         return self._start(wanted, portal=as_portal_at)
@@ -105,7 +106,7 @@ class Household:
         except BlockingIOError:
             lock.close()
             return False
-        self._owner_lock = lock
+        _locks_of_this_process.append(lock)
         return True
 
     def _is_free(self) -> bool:
@@ -160,7 +161,7 @@ class Household:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                print("portal: another command still uses the servers, waiting for it", file=sys.stderr, flush=True)
+                _tell("another command still uses the servers, waiting for it")
                 fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -181,7 +182,7 @@ class Household:
             lock.close()
             return False
         _fill_environment(running, wanted)
-        self._user_lock = lock
+        _locks_of_this_process.append(lock)
         return True
 
     def _read(self) -> Running | None:
@@ -222,3 +223,7 @@ def _end_orderly() -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _tell(text: str) -> None:
+    print(f"portal: {text}", file=sys.stderr, flush=True)
