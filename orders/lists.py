@@ -162,7 +162,7 @@ def page_of_seller(seller_id: int, wish: Wish, *, cursor: str, now: datetime, si
         orders = orders.filter(status=wish.status)
     if wish.placed_from:
         orders = orders.filter(placed_at__gte=rules.start_of_day(wish.placed_from, zone()))
-    if wish.placed_to:
+    if wish.placed_to and wish.placed_to < date.max:
         orders = orders.filter(placed_at__lt=rules.start_of_day(wish.placed_to + timedelta(days=1), zone()))
     capped = False
     if wish.q:
