@@ -38,5 +38,5 @@ def insert(model: type[models.Model], columns: Mapping[str, Sequence[Any]]) -> l
 
 
 def _array_of(field: models.Field) -> str:
-    """The type values are handed over in. A cast to varchar(n) would cut off what is too long; text gets it refused."""
+    """The type to hand values over in. A cast to varchar(n) would cut off what is too long; text is refused."""
     return "text" if isinstance(field, models.CharField) else field.db_type(connection)
