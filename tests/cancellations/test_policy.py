@@ -414,6 +414,8 @@ VERDICTS = [
     ("cancelled in another system", facts("SYSTEM", Reason.IMPORTED), "MKT-9", False),
     ("an import never counts", facts("SYSTEM", Reason.IMPORTED, operator_says_counts=True), "MKT-9", False),
     ("an automatic approval", facts("SYSTEM", Reason.BUYER_CANCELED, covered=WHOLE), "BUY-1", False),
+    ("an automatic approval of part of a request", facts("SYSTEM", Reason.BUYER_CANCELED, covered={POT: 1}),
+     "BUY-1", False),
     ("support for the seller: out of stock (D-06)", facts("MARKETPLACE", Reason.NO_INVENTORY), "SEL-1", True),
     ("support for the seller: the buyer's request", facts("MARKETPLACE", Reason.BUYER_CANCELED, covered=WHOLE),
      "BUY-1", False),
