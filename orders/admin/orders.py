@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.core.validators import MaxValueValidator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -95,6 +97,10 @@ class EventInline(ReadOnlyInline):
 # --- the operator's acts ----------------------------------------------------------------------------------
 
 
+# The due moment that follows from a ship-by date must be in the calendar, too.
+LAST_DAY = date(2999, 12, 31)
+
+
 class NoteForm(forms.Form):
     """Every act of an operator says why."""
 
@@ -104,7 +110,11 @@ class NoteForm(forms.Form):
 class ShipByForm(NoteForm):
     """A ship-by date for an order."""
 
-    ship_by_date = forms.DateField(label=_("出荷予定日"), widget=forms.DateInput(attrs={"type": "date"}))
+    ship_by_date = forms.DateField(
+        label=_("出荷予定日"),
+        widget=forms.DateInput(attrs={"type": "date"}),
+        validators=[MaxValueValidator(LAST_DAY)],
+    )
     field_order = ["ship_by_date", "note"]
 
 
