@@ -77,7 +77,7 @@ def _finish(orders: Sequence[Order], cast: Cast, *, at: datetime, now: datetime)
     """Most orders leave whole; a few end cancelled, and some of those that may still wait leave in part."""
     cancelled, in_part, whole = [], [], []
     for order in orders:
-        may_wait = len(order.lines) > 1 and order.auto_cancel_due_at > now + timedelta(days=2)
+        may_wait = len(order.lines) > 1 and order.ship_by_date and order.ship_by_date > local_day(now)
         fate = cast.chance.random()
         if fate < SHARE_CANCELLED:
             cancelled.append(CancelTarget(order.pk, Reason.IMPORTED))
@@ -87,7 +87,7 @@ def _finish(orders: Sequence[Order], cast: Cast, *, at: datetime, now: datetime)
             whole.append(order)
     book_imported(in_part)
     cancel(targets=cancelled, by=OTHER_SYSTEM, now=at)
-    parcels = [(order, None) for order in whole]
+    parcels: list[tuple[Order, dict[int, int] | None]] = [(order, None) for order in whole]
     parcels += [(order, {order.lines[0].pk: order.lines[0].quantity_ordered}) for order in in_part]
     confirm_shipment(
         targets=[

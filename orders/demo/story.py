@@ -352,8 +352,8 @@ class Story:
         ship_by_date = self.today - timedelta(days=self.cast.auto_cancel_days + 13)
         ago = timedelta(days=self.cast.auto_cancel_days + 16)
         forgotten = self.order(dora, [CAN.line(shipping=SHIPPING)], ago=ago, ship_by_date=ship_by_date)
-        at = forgotten.auto_cancel_due_at + timedelta(minutes=2)
-        self.cancel(forgotten, Reason.AUTO_NOT_CONFIRMED, by=SWEEP, at=at)
+        if due_at := forgotten.auto_cancel_due_at:
+            self.cancel(forgotten, Reason.AUTO_NOT_CONFIRMED, by=SWEEP, at=due_at + timedelta(minutes=2))
 
         fraud = self.order(eiji, [KETTLE.line(3)], ago=timedelta(days=10))
         self.cancel(fraud, Reason.FRAUD, by=operator, at=now - timedelta(days=9, hours=18))

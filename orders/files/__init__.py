@@ -77,9 +77,9 @@ class OrderFile:
         try:
             if STRANGE.search(text):
                 text = without_marks(text)
-            cells = text.split("\t")
+            cells = [cell.strip() for cell in text.split("\t")]
             width = len(self._names)
-            if len(cells) < width or any(cell.strip() for cell in cells[width:]):
+            if len(cells) < width or any(cells[width:]):
                 raise BadCell("COLUMN_COUNT", f"{len(cells)} / {width}")
             return row_of(line, Cells(self._at, cells), self.layout)
         except BadCell as refused:

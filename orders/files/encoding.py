@@ -16,8 +16,22 @@ class Unreadable(Exception):
 
 _BLOCK = 1 << 18
 ENCODINGS = ("auto", "utf-8", "cp932", "utf-16")
-_NOT_TEXT = (b"PK\x03\x04", b"PK\x05\x06", b"%PDF", b"\x1f\x8b", b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BZh")
-_NOT_TEXT += (b"\xd0\xcf\x11\xe0", b"7z\xbc\xaf", b"Rar!", b"RIFF", b"\xfd7zXZ", b"{\\rtf")
+_NOT_TEXT = (
+    b"PK\x03\x04",  # xlsx, zip
+    b"PK\x05\x06",
+    b"\xd0\xcf\x11\xe0",  # xls
+    b"%PDF",
+    b"{\\rtf",
+    b"\x1f\x8b",
+    b"BZh",
+    b"7z\xbc\xaf",
+    b"\xfd7zXZ",
+    b"Rar!",
+    b"\x89PNG",
+    b"\xff\xd8\xff",
+    b"GIF8",
+    b"RIFF",
+)
 _MARKUP = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:!doctype|html|\?xml)")
 _JAPANESE = re.compile("[\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _HALF_WIDTH_KANA = re.compile("[\uff61-\uff9f]")

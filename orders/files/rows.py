@@ -245,9 +245,9 @@ class Cells:
         return name in self._at
 
     def raw(self, name: str) -> str:
-        """The cell without the spaces around it."""
+        """The cell as it stands there, without the spaces around it."""
         index = self._at.get(name)
-        return "" if index is None else self._cells[index].strip()
+        return "" if index is None else self._cells[index]
 
     def text(self, name: str, longest: int, *, required: bool = False) -> str:
         """A text that fits."""
@@ -260,8 +260,8 @@ class Cells:
 
     def matched(self, name: str, pattern: re.Pattern[str], code: str) -> str:
         """An id or a number in its form; empty stays empty."""
-        value = plain(self.raw(name))
-        if value and not pattern.fullmatch(value):
+        value = self.raw(name)
+        if value and not pattern.fullmatch(value := plain(value)):
             raise BadCell(code, f"{name}: {shown(value, 60)}")
         return value
 
@@ -282,6 +282,8 @@ class Cells:
 
     def reduction(self, name: str, currency: str) -> Decimal:
         """Money taken off; some reports write it with a minus."""
+        if not self.raw(name):
+            return _NOTHING
         unsigned = Cells({name: 0}, [plain(self.raw(name)).removeprefix("-")])
         return unsigned.amount(name, currency) or _NOTHING
 
@@ -291,15 +293,15 @@ class Cells:
 
     def day_or_moment(self, name: str) -> datetime | date | None:
         """A day, or the moment at which it ends; None for an empty cell."""
-        if len(plain(self.raw(name))) == len("2026-01-01"):
+        if len(self.raw(name)) == len("2026-01-01"):
             return self._time(name, _DAY, date.fromisoformat)
         return self.moment(name)
 
     def _time(self, name: str, pattern: re.Pattern[str], read: Callable):
-        value = plain(self.raw(name))
+        value = self.raw(name)
         if not value:
             return None
-        found = pattern.fullmatch(value)
+        found = pattern.fullmatch(value := plain(value))
         try:
             if found and int(found[1]) in _YEARS:
                 return read(value)

@@ -13,6 +13,7 @@ from accounts.actors import Actor, Door, Role
 from accounts.queries import seller_by_reference, sellers
 from orders import imports
 from orders.files import ENCODINGS
+from orders.imports.wording import line_sentence
 from orders.models import Import, ImportLine
 
 BY = Actor(Role.SYSTEM, Door.COMMAND)
@@ -69,10 +70,14 @@ class Command(BaseCommand):
             f"{done.orders_unchanged} unchanged"
         )
         self.stdout.write(f"Time       {seconds:.1f} s")
+        codes: dict[str, None] = {}
         for line in done.lines.all():
             word = "refused" if line.result == ImportLine.Result.ERROR else "warning"
             parts = [f"line {line.line_number}", word, line.order_number, line.code, line.detail]
             self.stdout.write("  ".join(part for part in parts if part))
+            codes[line.code] = None
+        for code in codes:
+            self.stdout.write(f"{code}: {line_sentence(code)}")
         if done.lines_refused:
             raise CommandError(f"{done.lines_refused} of {done.lines_read} lines were refused.")
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-from .files import Unreadable
+from orders.files import Unreadable
 
 PAGE = 5000
 

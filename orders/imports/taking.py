@@ -1,298 +1,31 @@
-"""Taking over an order file made by another system: new orders are placed, later files update (domain 3.4).
-
-The whole file is read before anything is written. Then its orders are taken over in chunks; each chunk is one
-transaction with the orders, the answers to its lines and the counts so far, so that an interrupted import goes on
-where it stopped and counts nothing twice.
+"""What the lines of a file mean for its orders: place the new ones, bring the known ones up to date.
 
 An order is taken over whole: if one of its lines is refused, a new order is not placed. Items are never added to
 a known order. They are recognised by their number, or by SKU and position where the file has no number or the
 portal drew its own.
 """
 
-import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import BinaryIO
-
-from celery import current_app
-from django.conf import settings
-from django.core.files.storage import FileSystemStorage
-from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
 from accounts.actions import buyers_for
-from accounts.actors import Actor, Door, Role
+from accounts.actors import Actor
 from accounts.models import Seller
 from cancellations.actions import CancelTarget, cancel
 from cancellations.policy import Reason
-from cancellations.queries import rules_at
+from orders import queries, rules
+from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, ItemDraft, OrderDraft, place_orders, set_ship_by
+from orders.files import BadLine, Layout, Row, Said
+from orders.models import Order, OrderItem
+from orders.outcomes import Outcome, Result
 from payments.actions import book_imported, end_imported, verify_payment
 from shipments.actions import ConfirmTarget, take_over_shipments
 
-from . import queries, rules
-from .actions import MAIL_LISTENERS, MONEY_LISTENERS, ItemDraft, OrderDraft, place_orders, set_ship_by
-from .files import BadLine, Layout, OrderFile, Row, Said, Unreadable
-from .import_wording import file_sentence
-from .models import Import, ImportLine, Order, OrderItem
-from .outcomes import FAILED, Outcome, Result
-from .staging import in_order, staged
-
-logger = logging.getLogger(__name__)
-
-LINES_PER_CHUNK = 5000
-LINES_PER_ORDER = 1000
-# Answers to lines that are kept with an import; a file of nonsense would fill the database otherwise.
-LINES_KEPT = 10_000
-ATTEMPTS = 3
 # An order of tomorrow is a clock that is a little off, or another zone; any later it is a mistake.
 GREATEST_LEAD = timedelta(days=1)
-# So many new orders make the planner's picture of the tables a wrong one.
-WORTH_ANALYSING = 5000
-
 MUTED = MAIL_LISTENERS | MONEY_LISTENERS
-
-Progress = Callable[[int, int], None]
-
-
-# --- starting ---------------------------------------------------------------------------------------------
-
-
-def open_import(*, seller: Seller, file_name: str, by: Actor, now: datetime) -> Import:
-    """Make the record of an import that has not read anything yet."""
-    shown = "".join(letter for letter in file_name if letter.isprintable())[-255:]
-    return Import.objects.create(seller=seller, file_name=shown, started_at=now, started_by_id=by.user_id)
-
-
-def start_import(*, seller: Seller, file_name: str, content: BinaryIO, by: Actor, now: datetime) -> Import:
-    """Keep an uploaded file and let a worker take it over.
-
-    The bytes lie under our own name in a folder that no page serves, until the import is done.
-    """
-    with transaction.atomic():
-        order_import = open_import(seller=seller, file_name=file_name, by=by, now=now)
-        uploads().save(_upload_name(order_import.pk), content)
-        transaction.on_commit(lambda: enqueue(order_import.pk), robust=True)
-    return order_import
-
-
-def enqueue(import_id: int) -> None:
-    """Ask a worker; if the broker is away, the timetable finds the import waiting."""
-    current_app.send_task("orders.tasks.import_file", args=[import_id])
-
-
-def uploads() -> FileSystemStorage:
-    """Where uploaded files wait."""
-    return FileSystemStorage(
-        location=settings.VAR_DIR / "imports", file_permissions_mode=0o600, directory_permissions_mode=0o700
-    )
-
-
-def _upload_name(import_id: int) -> str:
-    return f"{import_id}.txt"
-
-
-def waiting_imports() -> list[int]:
-    """Imports of uploaded files that are not done: new ones, and those whose worker died."""
-    unfinished = Import.objects.filter(state__in=[Import.State.IN_QUEUE, Import.State.IN_PROGRESS]).order_by("pk")
-    return [pk for pk in unfinished.values_list("pk", flat=True) if uploads().exists(_upload_name(pk))]
-
-
-# --- running ----------------------------------------------------------------------------------------------
-
-
-def run_uploaded(*, import_id: int, clock: Callable[[], datetime]) -> Import:
-    """Take over an uploaded file and drop its bytes when it is done."""
-    name = _upload_name(import_id)
-    if not uploads().exists(name):
-        with _alone(import_id) as is_alone:
-            if is_alone:
-                _refuse(import_id, Unreadable("FILE_GONE"), clock)
-        return queries.import_by_id(import_id)
-    with uploads().open(name) as content:
-        order_import = run_import(import_id=import_id, content=content, clock=clock)
-    if order_import.state in {Import.State.DONE, Import.State.FATAL}:
-        uploads().delete(name)
-    return order_import
-
-
-def run_import(
-    *,
-    import_id: int,
-    content: BinaryIO,
-    clock: Callable[[], datetime],
-    encoding: str = "auto",
-    progress: Progress = lambda done, total: None,
-) -> Import:
-    """Take over one order file; return its record with what became of it.
-
-    `content` can be sought. `progress` is told lines done and lines in all, 0 while they are being counted.
-    Harmless beside itself, and when run again after it was interrupted or done.
-    """
-    with _alone(import_id) as is_alone:
-        order_import = queries.import_by_id(import_id)
-        if is_alone and order_import.state in {Import.State.IN_QUEUE, Import.State.IN_PROGRESS}:
-            try:
-                _run(order_import, OrderFile(content, encoding=encoding), progress, clock)
-            except Unreadable as error:
-                _refuse(import_id, error, clock)
-    return queries.import_by_id(import_id)
-
-
-@contextmanager
-def _alone(import_id: int) -> Iterator[bool]:
-    """Whether this process is the only one at this import; the database forgets a process that dies."""
-    key = [Import._meta.db_table, import_id]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", key)
-        (is_alone,) = cursor.fetchone()
-    try:
-        yield is_alone
-    finally:
-        if is_alone and not connection.needs_rollback:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(hashtext(%s), %s)", key)
-
-
-def _refuse(import_id: int, error: Unreadable, clock: Callable[[], datetime]) -> None:
-    """Nothing of the file was taken over."""
-    Import.objects.filter(pk=import_id, lines_read=0).exclude(state=Import.State.DONE).update(
-        state=Import.State.FATAL,
-        finished_at=clock(),
-        error=f"{error.code}: {file_sentence(error.code, error.facts)}"[:300],
-    )
-
-
-def _run(order_import: Import, file: OrderFile, progress: Progress, clock: Callable[[], datetime]) -> None:
-    by = Actor(Role.SYSTEM, Door.IMPORT, order_import.started_by_id, _name_of_starter(order_import))
-    taking = Taking(
-        seller=order_import.seller,
-        layout=file.layout,
-        by=by,
-        now=order_import.started_at,
-        auto_cancel_days=rules_at(order_import.started_at).auto_cancel_days,
-    )
-
-    def lines() -> Iterator[tuple[int, str, str]]:
-        for count, (line, text) in enumerate(file.lines()):
-            if count % LINES_PER_CHUNK == 0:
-                progress(count, 0)
-            yield line, file.order_in(text), text
-
-    with staged(lines()) as total:
-        if not order_import.lines_read:
-            Import.objects.filter(pk=order_import.pk).update(
-                state=Import.State.IN_PROGRESS, encoding=file.encoding, layout=file.layout
-            )
-            _keep(order_import, [_ignored(order_import, file)] if file.ignored else [])
-        done = order_import.lines_read
-        for chunk in _chunks(file, in_order(skip=done)):
-            progress(done, total)
-            _take_over_chunk(order_import, chunk, taking)
-            done += chunk.lines
-        progress(done, total)
-    Import.objects.filter(pk=order_import.pk).update(state=Import.State.DONE, finished_at=clock())
-    if order_import.orders_created >= WORTH_ANALYSING:
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE orders_order, orders_orderitem, orders_recipient, events_event")
-
-
-def _name_of_starter(order_import: Import) -> str:
-    return order_import.started_by.name if order_import.started_by else ""
-
-
-def _ignored(order_import: Import, file: OrderFile) -> ImportLine:
-    return ImportLine(
-        order_import=order_import,
-        line_number=1,
-        result=ImportLine.Result.WARNING,
-        code="UNKNOWN_COLUMN",
-        detail=", ".join(file.ignored)[:300],
-    )
-
-
-# --- chunks -----------------------------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Some whole orders of a file: their rows, the lines that cannot be read, and how many lines that is."""
-
-    rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
-    bad: list[BadLine] = field(default_factory=list)
-    lines: int = 0
-
-
-def _chunks(file: OrderFile, lines: Iterable[tuple[int, int, str]]) -> Iterator[Chunk]:
-    """Cut lines into chunks between orders; an order of absurdly many lines is cut where they are refused."""
-    chunk, before, of_order = Chunk(), 0, 0
-    for first, line, text in lines:
-        of_order = of_order + 1 if first == before else 1
-        is_cut_here = first != before or of_order > LINES_PER_ORDER
-        is_full = chunk.lines >= LINES_PER_CHUNK or len(chunk.rows) >= queries.ORDERS_PER_BATCH
-        if is_full and is_cut_here:
-            yield chunk
-            chunk = Chunk()
-        answer = file.read(line, text)
-        if of_order > LINES_PER_ORDER:
-            answer = BadLine(line, answer.number, "TOO_MANY_ITEMS")
-        if isinstance(answer, BadLine):
-            chunk.bad.append(answer)
-        else:
-            chunk.rows[answer.number].append(answer)
-        chunk.lines += 1
-        before = first
-    if chunk.lines:
-        yield chunk
-
-
-def _take_over_chunk(order_import: Import, chunk: Chunk, taking: "Taking") -> None:
-    """One transaction; tried again if another one stood in the way."""
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with transaction.atomic():
-                answers = Answers()
-                for bad in chunk.bad:
-                    answers.refuse(bad.line, bad.number, bad.code, bad.detail)
-                broken = {bad.number for bad in chunk.bad}
-                _split_on_error(list(chunk.rows.values()), broken, taking, answers)
-                _write_answers(order_import, chunk, answers)
-            return
-        except OperationalError:
-            if attempt == ATTEMPTS or connection.in_atomic_block:
-                raise
-            logger.warning("A chunk of import %s is tried again", order_import.pk, exc_info=True)
-            order_import.refresh_from_db()
-
-
-def _split_on_error(
-    orders: Sequence[list[Row]], broken: set[str], taking: "Taking", answers: "Answers", *, is_last: bool = False
-) -> None:
-    """Halve on an error until the one order that the database refuses is alone; it is tried once more by itself.
-
-    An order that another import placed in the meantime is known at the second try.
-    """
-    if not orders:
-        return
-    tried = Answers()
-    try:
-        with transaction.atomic():
-            _take_over(orders, broken, taking, tried)
-    except (IntegrityError, DataError):
-        if is_last:
-            logger.exception("Order %s was left out of an import", orders[0][0].number)
-            for row in orders[0]:
-                answers.refuse(row.line, row.number, FAILED)
-            return
-        middle = len(orders) // 2
-        _split_on_error(orders[:middle], broken, taking, answers)
-        _split_on_error(orders[middle:], broken, taking, answers, is_last=len(orders) == 1)
-        return
-    answers.add(tried)
-
-
-# --- answers ----------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -306,57 +39,20 @@ class Answers:
     warned: list[BadLine] = field(default_factory=list)
 
     def refuse(self, line: int, number: str, code: str, detail: str = "") -> None:
+        """Say why a line was not taken over; the first reason stands."""
         self.refused.setdefault(line, BadLine(line, number, code, detail))
 
     def warn(self, row: Row, code: str, detail: str = "") -> None:
+        """Say something about a line that was taken over."""
         self.warned.append(BadLine(row.line, row.number, code, detail))
 
     def add(self, other: "Answers") -> None:
+        """Take in what was said of other orders."""
         self.created += other.created
         self.updated += other.updated
         self.unchanged += other.unchanged
         self.refused |= other.refused
         self.warned += other.warned
-
-
-def _write_answers(order_import: Import, chunk: Chunk, answers: Answers) -> None:
-    order_import.lines_read += chunk.lines
-    order_import.lines_refused += len(answers.refused)
-    order_import.orders_created += answers.created
-    order_import.orders_updated += answers.updated
-    order_import.orders_unchanged += answers.unchanged
-    order_import.save(
-        update_fields=["lines_read", "lines_refused", "orders_created", "orders_updated", "orders_unchanged"]
-    )
-    said = [(ImportLine.Result.ERROR, answer) for answer in answers.refused.values()]
-    said += [(ImportLine.Result.WARNING, answer) for answer in answers.warned]
-    _keep(
-        order_import,
-        [
-            ImportLine(
-                order_import=order_import,
-                line_number=answer.line,
-                order_number=answer.number,
-                result=result,
-                code=answer.code,
-                detail=answer.detail[:300],
-            )
-            for result, answer in sorted(said, key=lambda pair: pair[1].line)
-        ],
-    )
-
-
-def _keep(order_import: Import, lines: Sequence[ImportLine]) -> None:
-    """Keep answers up to the cap; the first one beyond it is kept as the note that there are more."""
-    if not lines:
-        return
-    room = LINES_KEPT - order_import.lines.count()
-    kept = list(lines[: max(0, room)])
-    if room >= 0 and len(lines) > room:
-        beyond = lines[room]
-        beyond.result, beyond.code, beyond.detail = ImportLine.Result.WARNING, "LINES_NOT_KEPT", str(LINES_KEPT)
-        kept.append(beyond)
-    ImportLine.objects.bulk_create(kept)
 
 
 # --- taking over ------------------------------------------------------------------------------------------
@@ -376,7 +72,7 @@ class Taking:
 Pairs = list[tuple[OrderItem, Row]]
 
 
-def _take_over(orders: Sequence[list[Row]], broken: set[str], taking: Taking, answers: Answers) -> None:
+def take_over(orders: Sequence[list[Row]], broken: set[str], taking: Taking, answers: Answers) -> None:
     """Place the new orders, update the known ones."""
     known = {
         order.number: order

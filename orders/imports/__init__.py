@@ -1,0 +1,180 @@
+"""Taking over order files made by other systems: new orders are placed, later files update (domain 3.4).
+
+The whole file is read before anything is written. Then its orders are taken over in chunks; each chunk is one
+transaction with the orders, the answers to its lines and the counts so far, so that an interrupted import goes on
+where it stopped and counts nothing twice.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from celery import current_app
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage
+from django.db import connection, transaction
+
+from accounts.actors import Actor, Door, Role
+from accounts.models import Seller
+from cancellations.queries import rules_at
+from orders import queries
+from orders.files import OrderFile, Unreadable
+from orders.models import Import
+
+from .chunks import LINES_PER_CHUNK, chunks_of, note_ignored_columns, take_over_chunk
+from .staging import in_order, staged
+from .taking import Taking
+from .wording import file_sentence
+
+# So many new orders make the planner's picture of the tables a wrong one.
+WORTH_ANALYSING = 5000
+LOCK = "orders_import"
+
+Progress = Callable[[int, int], None]
+
+
+# --- starting ---------------------------------------------------------------------------------------------
+
+
+def open_import(*, seller: Seller, file_name: str, by: Actor, now: datetime) -> Import:
+    """Make the record of an import that has not read anything yet."""
+    shown = "".join(letter for letter in file_name if letter.isprintable())[-255:]
+    return Import.objects.create(seller=seller, file_name=shown, started_at=now, started_by_id=by.user_id)
+
+
+def start_import(*, seller: Seller, file_name: str, content: BinaryIO, by: Actor, now: datetime) -> Import:
+    """Keep an uploaded file and let a worker take it over.
+
+    The bytes lie under our own name in a folder that no page serves, until the import is done.
+    """
+    with transaction.atomic():
+        order_import = open_import(seller=seller, file_name=file_name, by=by, now=now)
+        uploads().save(_upload_name(order_import.pk), content)
+        transaction.on_commit(lambda: enqueue(order_import.pk), robust=True)
+    return order_import
+
+
+def enqueue(import_id: int) -> None:
+    """Ask a worker; if the broker is away, the timetable finds the import waiting."""
+    current_app.send_task("orders.tasks.import_file", args=[import_id])
+
+
+def uploads() -> FileSystemStorage:
+    """Where uploaded files wait."""
+    return FileSystemStorage(
+        location=settings.VAR_DIR / "imports", file_permissions_mode=0o600, directory_permissions_mode=0o700
+    )
+
+
+def _upload_name(import_id: int) -> str:
+    return f"{import_id}.txt"
+
+
+def waiting_imports() -> list[int]:
+    """Imports of uploaded files that are not done: new ones, and those whose worker died."""
+    unfinished = Import.objects.filter(state__in=[Import.State.IN_QUEUE, Import.State.IN_PROGRESS]).order_by("pk")
+    return [pk for pk in unfinished.values_list("pk", flat=True) if uploads().exists(_upload_name(pk))]
+
+
+# --- running ----------------------------------------------------------------------------------------------
+
+
+def run_uploaded(*, import_id: int, clock: Callable[[], datetime]) -> Import:
+    """Take over an uploaded file and drop its bytes when it is done."""
+    name = _upload_name(import_id)
+    if not uploads().exists(name):
+        with _alone(import_id) as is_alone:
+            if is_alone:
+                _refuse(import_id, Unreadable("FILE_GONE"), clock)
+        return queries.import_by_id(import_id)
+    with Path(uploads().path(name)).open("rb") as content:
+        order_import = run_import(import_id=import_id, content=content, clock=clock)
+    if order_import.state in {Import.State.DONE, Import.State.FATAL}:
+        uploads().delete(name)
+    return order_import
+
+
+def run_import(
+    *,
+    import_id: int,
+    content: BinaryIO,
+    clock: Callable[[], datetime],
+    encoding: str = "auto",
+    progress: Progress = lambda done, total: None,
+) -> Import:
+    """Take over one order file; return its record with what became of it.
+
+    `content` can be sought. `progress` is told lines done and lines in all, 0 while they are being counted.
+    Harmless beside itself, and when run again after it was interrupted or done.
+    """
+    with _alone(import_id) as is_alone:
+        order_import = queries.import_by_id(import_id)
+        if is_alone and order_import.state in {Import.State.IN_QUEUE, Import.State.IN_PROGRESS}:
+            try:
+                _run(order_import, OrderFile(content, encoding=encoding), progress, clock)
+            except Unreadable as error:
+                _refuse(import_id, error, clock)
+    return queries.import_by_id(import_id)
+
+
+@contextmanager
+def _alone(import_id: int) -> Iterator[bool]:
+    """Whether this process is the only one at this import; the database forgets a process that dies."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", [LOCK, import_id])
+        (is_alone,) = cursor.fetchone()
+    try:
+        yield is_alone
+    finally:
+        if is_alone and not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtext(%s), %s)", [LOCK, import_id])
+
+
+def _refuse(import_id: int, error: Unreadable, clock: Callable[[], datetime]) -> None:
+    """Nothing of the file was taken over."""
+    Import.objects.filter(pk=import_id, lines_read=0).exclude(state=Import.State.DONE).update(
+        state=Import.State.FATAL,
+        finished_at=clock(),
+        error=f"{error.code}: {file_sentence(error.code, error.facts)}"[:300],
+    )
+
+
+def _run(order_import: Import, file: OrderFile, progress: Progress, clock: Callable[[], datetime]) -> None:
+    by = Actor(Role.SYSTEM, Door.IMPORT, order_import.started_by_id, _name_of_starter(order_import))
+    taking = Taking(
+        seller=order_import.seller,
+        layout=file.layout,
+        by=by,
+        now=order_import.started_at,
+        auto_cancel_days=rules_at(order_import.started_at).auto_cancel_days,
+    )
+
+    def lines() -> Iterator[tuple[int, str, str]]:
+        for count, (line, text) in enumerate(file.lines()):
+            if count % LINES_PER_CHUNK == 0:
+                progress(count, 0)
+            yield line, file.order_in(text), text
+
+    with staged(lines()) as total:
+        if not order_import.lines_read:
+            Import.objects.filter(pk=order_import.pk).update(
+                state=Import.State.IN_PROGRESS, encoding=file.encoding, layout=file.layout
+            )
+            note_ignored_columns(order_import, file.ignored)
+        done = order_import.lines_read
+        for chunk in chunks_of(file, in_order(skip=done)):
+            progress(done, total)
+            take_over_chunk(order_import, chunk, taking)
+            done += chunk.lines
+        progress(done, total)
+    Import.objects.filter(pk=order_import.pk).update(state=Import.State.DONE, finished_at=clock())
+    if order_import.orders_created >= WORTH_ANALYSING:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE orders_order, orders_orderitem, orders_recipient, events_event")
+
+
+def _name_of_starter(order_import: Import) -> str:
+    return order_import.started_by.name if order_import.started_by else ""
