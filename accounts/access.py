@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import TYPE_CHECKING, cast
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
@@ -12,7 +13,22 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from .actors import Actor, Door, Role
 from .queries import membership_of
 
+if TYPE_CHECKING:
+    from .models import Membership, User
+
 View = Callable[..., HttpResponse]
+
+
+class PersonRequest(HttpRequest):
+    """A request of somebody who is signed in."""
+
+    user: "User"
+
+
+class ShopRequest(PersonRequest):
+    """A request of somebody who works for a shop."""
+
+    membership: "Membership"
 
 
 def seller_page(view: View) -> View:
@@ -22,9 +38,10 @@ def seller_page(view: View) -> View:
     def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
             return sign_in_first(request)
-        request.membership = membership_of(request.user)
-        if request.membership is None:
+        membership = membership_of(request.user)
+        if membership is None:
             raise PermissionDenied
+        cast(ShopRequest, request).membership = membership
         return view(request, *args, **kwargs)
 
     return guarded
@@ -34,7 +51,7 @@ def acting_seller_page(view: View) -> View:
     """Let in those people of a shop who may change something there."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def guarded(request: ShopRequest, *args, **kwargs) -> HttpResponse:
         if not request.membership.may_act:
             raise PermissionDenied
         return view(request, *args, **kwargs)
@@ -69,11 +86,11 @@ def _page_before(request: HttpRequest) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
-def seller_of(request: HttpRequest) -> Actor:
+def seller_of(request: PersonRequest) -> Actor:
     """The person of a shop, acting on a page."""
     return Actor(Role.SELLER, Door.PAGE, request.user.pk, request.user.name)
 
 
-def buyer_of(request: HttpRequest) -> Actor:
+def buyer_of(request: PersonRequest) -> Actor:
     """The buyer, acting on a page."""
     return Actor(Role.BUYER, Door.PAGE, request.user.pk, request.user.name)

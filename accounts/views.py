@@ -77,7 +77,7 @@ def _in_language(response: HttpResponse, code: str) -> HttpResponse:
         path="/",
         secure=settings.LANGUAGE_COOKIE_SECURE,
         httponly=settings.LANGUAGE_COOKIE_HTTPONLY,
-        samesite=settings.LANGUAGE_COOKIE_SAMESITE,
+        samesite="Lax",
     )
     return response
 

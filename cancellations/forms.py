@@ -1,6 +1,7 @@
 """Forms of requesting, withdrawing, declining and cancelling. They check the shape; the policy decides."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from django import forms
 from django.utils.translation import get_language, gettext_lazy
@@ -20,6 +21,11 @@ DECLINE_REASONS = (
     (policy.DeclineReason.LABEL_HANDED_OVER.value, gettext_lazy("配送会社に引き渡し済み")),
     (policy.DeclineReason.OTHER.value, gettext_lazy("その他")),
 )
+
+
+def choice(form: forms.Form, name: str) -> forms.ChoiceField:
+    """A field whose choices are known only when the form is made."""
+    return cast(forms.ChoiceField, form.fields[name])
 
 
 def memo_field() -> forms.CharField:
@@ -51,7 +57,7 @@ class CancelForm(VersionedActForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["reason"].choices = [CHOOSE, *wording.seller_reasons(policy.SELLER_REASONS)]
+        choice(self, "reason").choices = [CHOOSE, *wording.seller_reasons(policy.SELLER_REASONS)]
 
     @property
     def reason_chosen(self) -> Reason:
@@ -121,32 +127,30 @@ class UnitsForm(ActForm):
         }
 
 
-class BuyerReasonField(forms.ChoiceField):
-    """A reason of the operator's list, in the reader's language."""
-
-    def offer(self, reasons: Sequence) -> None:
-        """Show these reasons; their labels are what the request will carry."""
-        english = (get_language() or "").startswith("en")
-        self.labels = {each.code: each.label_en if english else each.label_ja for each in reasons}
-        self.choices = [CHOOSE, *self.labels.items()]
+def offer(field: forms.ChoiceField, reasons: Sequence) -> dict[str, str]:
+    """Show the operator's reasons in the reader's language; return their labels, which a request will carry."""
+    english = (get_language() or "").startswith("en")
+    labels = {each.code: each.label_en if english else each.label_ja for each in reasons}
+    field.choices = [CHOOSE, *labels.items()]
+    return labels
 
 
 class DirectCancelForm(UnitsForm):
     """Cancel alone, as the buyer."""
 
-    reason = BuyerReasonField(
+    reason = forms.ChoiceField(
         label=gettext_lazy("キャンセルの理由"), required=False, error_messages={"invalid_choice": REASON_UNKNOWN}
     )
 
     def __init__(self, *args, reasons: Sequence, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["reason"].offer(reasons)
+        self.labels = offer(choice(self, "reason"), reasons)
 
 
 class RequestForm(UnitsForm):
     """Ask the seller to cancel, as the buyer."""
 
-    reason = BuyerReasonField(
+    reason = forms.ChoiceField(
         label=gettext_lazy("キャンセルの理由"),
         error_messages={"required": REASON_MISSING, "invalid_choice": REASON_UNKNOWN},
     )
@@ -161,12 +165,12 @@ class RequestForm(UnitsForm):
 
     def __init__(self, *args, reasons: Sequence, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["reason"].offer(reasons)
+        self.labels = offer(choice(self, "reason"), reasons)
 
     @property
     def reason_label(self) -> str:
         """The words of the chosen reason, to be frozen with the request."""
-        return self.fields["reason"].labels[self.cleaned_data["reason"]]
+        return self.labels[self.cleaned_data["reason"]]
 
 
 class WithdrawForm(ActForm):
@@ -264,7 +268,7 @@ class DeclineForm(VersionedActForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["reason"].choices = [CHOOSE, *DECLINE_REASONS]
+        choice(self, "reason").choices = [CHOOSE, *DECLINE_REASONS]
 
     def clean(self):
         """「その他」 must be explained."""

@@ -1,6 +1,7 @@
 """Forms around the lists of orders, and the demo's test order."""
 
 from collections.abc import Sequence
+from typing import cast
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -42,5 +43,5 @@ class TestOrderForm(ActForm):
 
     def __init__(self, *args, sellers: Sequence[tuple[int, str]], goods: Sequence[tuple[str, str]], **kwargs):
         super().__init__(*args, **kwargs)
-        self.fields["seller"].choices = sellers
-        self.fields["goods"].choices = goods
+        cast(forms.ChoiceField, self.fields["seller"]).choices = sellers
+        cast(forms.ChoiceField, self.fields["goods"]).choices = goods

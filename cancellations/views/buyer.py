@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import buyer_of, buyer_page
+from accounts.access import PersonRequest, buyer_of, buyer_page
 from cancellations import queries as cancellation_queries
 from cancellations.actions import (
     CancelTarget,
@@ -30,7 +30,7 @@ from orders.views.buyer import Standing, find_order, standing_of
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @buyer_page
-def cancel_alone(request: HttpRequest, number: str) -> HttpResponse:
+def cancel_alone(request: PersonRequest, number: str) -> HttpResponse:
     """商品をキャンセル: inside the window, items by choice. Too late, it offers the request and does nothing."""
     order = find_order(request, number)
     now = timezone.now()
@@ -68,7 +68,7 @@ def cancel_alone(request: HttpRequest, number: str) -> HttpResponse:
 
 
 def _too_late(
-    request: HttpRequest,
+    request: PersonRequest,
     standing: Standing,
     code: Refusal,
     *,
@@ -90,7 +90,9 @@ def _request_form(standing: Standing, *, data=None, preset: Mapping[int, int] | 
     return RequestForm(data, lines=lines, preset=preset, reasons=reasons, initial={"reason": reason})
 
 
-def _show_request(request: HttpRequest, standing: Standing, form: RequestForm, *, says: str = "") -> HttpResponse:
+def _show_request(
+    request: PersonRequest, standing: Standing, form: RequestForm, *, says: str = ""
+) -> HttpResponse:
     kept = [
         (line, standing.cannot[line.pk])
         for line in standing.order.lines
@@ -113,7 +115,7 @@ def _show_request(request: HttpRequest, standing: Standing, form: RequestForm, *
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @buyer_page
-def ask(request: HttpRequest, number: str) -> HttpResponse:
+def ask(request: PersonRequest, number: str) -> HttpResponse:
     """キャンセル依頼: items, reason and comment go to the seller, who decides."""
     order = find_order(request, number)
     now = timezone.now()
@@ -155,7 +157,7 @@ def ask(request: HttpRequest, number: str) -> HttpResponse:
     return _show_request(request, standing, form)
 
 
-def _not_possible(request: HttpRequest, standing: Standing, code: Refusal) -> HttpResponse:
+def _not_possible(request: PersonRequest, standing: Standing, code: Refusal) -> HttpResponse:
     """Show the order as it is now, with why nothing was requested."""
     messages.warning(request, standing.why_not if standing.order.status == "SHIPPED" else refusal(code))
     return _back_to(standing.order)
@@ -163,12 +165,12 @@ def _not_possible(request: HttpRequest, standing: Standing, code: Refusal) -> Ht
 
 @require_POST
 @buyer_page
-def take_back(request: HttpRequest, number: str) -> HttpResponse:
+def take_back(request: PersonRequest, number: str) -> HttpResponse:
     """リクエストを取り下げる: the order goes on."""
     order = find_order(request, number)
     form = WithdrawForm(request.POST)
     if not form.is_valid():
-        messages.warning(request, form.non_field_errors()[0])
+        messages.warning(request, str(form.non_field_errors()[0]))
         return _back_to(order)
     now = timezone.now()
     try:

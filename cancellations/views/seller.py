@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import acting_seller_page, seller_of
+from accounts.access import ShopRequest, acting_seller_page, seller_of
 from cancellations import policy
 from cancellations import queries as cancellation_queries
 from cancellations.actions import CancelTarget, DeclineTarget, cancel, decline
@@ -26,7 +26,7 @@ from orders.views.seller import Standing, effects_of, find_order, show_order, st
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @acting_seller_page
-def cancel_order(request: HttpRequest, number: str) -> HttpResponse:
+def cancel_order(request: ShopRequest, number: str) -> HttpResponse:
     """注文キャンセル: the form stands on the order's own page, and comes back there with its answer."""
     order = find_order(request, number)
     now = timezone.now()
@@ -64,11 +64,11 @@ def cancel_order(request: HttpRequest, number: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("seller:order", args=[number]) + "#said")
 
 
-def _asks_for_effect(request: HttpRequest) -> bool:
+def _asks_for_effect(request: ShopRequest) -> bool:
     return bool(request.headers.get("HX-Request")) and "reason" in request.GET
 
 
-def _effect(request: HttpRequest, order, now) -> HttpResponse:
+def _effect(request: ShopRequest, order, now) -> HttpResponse:
     """Only the note under the reason, for a page that asks while the person chooses."""
     standing = standing_of(request, order, now)
     effects = effects_of(standing, now) if standing.may_cancel else {}
@@ -86,7 +86,8 @@ def _question(standing: Standing, reason: Reason, now) -> str:
 
 def _shown_again(form: CancelForm) -> CancelForm:
     """The form as sent, with the stock's box as it is usual for the reason, unless the person chose it."""
-    data = form.data.copy()
+    data = QueryDict(mutable=True)
+    data.update(form.data)
     if form.restock_chosen is None:
         data.pop("restock", None)
         if form.reason_chosen not in policy.NOT_RESTOCKED:
@@ -97,7 +98,7 @@ def _shown_again(form: CancelForm) -> CancelForm:
     return shown
 
 
-def _refused(request: HttpRequest, number: str, form: CancelForm, code: str, now) -> HttpResponse:
+def _refused(request: ShopRequest, number: str, form: CancelForm, code: str, now) -> HttpResponse:
     """The order's page as it is now, with why nothing was done; what was typed stays."""
     order = find_order(request, number)
     if code == Refusal.VERSION_CONFLICT:
@@ -129,7 +130,7 @@ def _all_done(outcomes: Sequence[Outcome]) -> dict:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @acting_seller_page
-def cancel_items(request: HttpRequest, number: str) -> HttpResponse:
+def cancel_items(request: ShopRequest, number: str) -> HttpResponse:
     """一部キャンセル: items and quantities, a reason for each; money and effect are shown before it is done."""
     order = find_order(request, number)
     now = timezone.now()
@@ -250,7 +251,7 @@ def _plan(standing: Standing, form: CancelItemsForm, now) -> Plan:
 
 
 def _show_items(
-    request: HttpRequest,
+    request: ShopRequest,
     standing: Standing,
     now,
     form: CancelItemsForm,
@@ -282,7 +283,7 @@ def _show_items(
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @acting_seller_page
-def decline_request(request: HttpRequest, number: str) -> HttpResponse:
+def decline_request(request: ShopRequest, number: str) -> HttpResponse:
     """リクエストを断る: a reason, and what it means for a later cancellation."""
     order = find_order(request, number)
     now = timezone.now()

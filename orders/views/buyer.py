@@ -4,16 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import buyer_of, buyer_page
+from accounts.access import PersonRequest, buyer_of, buyer_page
 from accounts.queries import sellers
 from cancellations import policy
 from cancellations import queries as cancellation_queries
@@ -34,7 +35,7 @@ from .history import Story
 class Standing:
     """One order as its buyer sees it: exactly one way to end it early, or why there is none."""
 
-    order: object
+    order: Any  # a whole order, or a row of the list
     facts: policy.OrderFacts
     asked: cancellation_queries.Asked
     rules: policy.Rules
@@ -109,14 +110,14 @@ def standing_of(order, now: datetime) -> Standing:
 
 @require_safe
 @buyer_page
-def account(request: HttpRequest) -> HttpResponse:
+def account(request: PersonRequest) -> HttpResponse:
     """アカウントサービス: where everything of the buyer begins."""
     return render(request, "orders/buyer_account.html", {"here": "account"})
 
 
 @require_safe
 @buyer_page
-def orders(request: HttpRequest) -> HttpResponse:
+def orders(request: PersonRequest) -> HttpResponse:
     """注文履歴: newest first, each order with one way to end it early or why there is none."""
     now = timezone.now()
     wanted = request.GET.get("q", "").replace("\x00", "")[:100]
@@ -177,7 +178,7 @@ def _standing_of_row(
     return Standing(row, facts, asked, rules, now, of_order, row.cancelled_at)
 
 
-def find_order(request: HttpRequest, number: str):
+def find_order(request: PersonRequest, number: str):
     """The buyer's own order, or 404: the same for unknown ones and other people's."""
     found = order_of_buyer(request.user.pk, number)
     if found is None:
@@ -187,7 +188,7 @@ def find_order(request: HttpRequest, number: str):
 
 @require_safe
 @buyer_page
-def order(request: HttpRequest, number: str) -> HttpResponse:
+def order(request: PersonRequest, number: str) -> HttpResponse:
     """注文内容: items, money, how far a request has come, and what happened."""
     now = timezone.now()
     found = find_order(request, number)
@@ -237,7 +238,7 @@ DAYS_TO_SHIP = 3
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @buyer_page
-def test_order(request: HttpRequest) -> HttpResponse:
+def test_order(request: PersonRequest) -> HttpResponse:
     """テスト注文: place an order in the demo, to try the minutes in which a buyer cancels alone."""
     if not settings.DEMO:
         raise Http404
@@ -268,7 +269,7 @@ def test_order(request: HttpRequest) -> HttpResponse:
     )
 
 
-def _place(request: HttpRequest, form: TestOrderForm, now: datetime) -> dict:
+def _place(request: PersonRequest, form: TestOrderForm, now: datetime) -> dict:
     goods, quantity = GOODS[form.cleaned_data["goods"]], form.cleaned_data["quantity"]
     (placed,) = place_orders(
         drafts=[

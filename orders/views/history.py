@@ -62,7 +62,9 @@ class Story:
 
     def since(self, version: int) -> list[Line]:
         """What changed after somebody looked at this version of the order."""
-        return [self._line(event, name_people=False) for event in self.events if event.order_version > version]
+        return [
+            self._line(event, name_people=False) for event in self.events if (event.order_version or 0) > version
+        ]
 
     def _line(self, event, *, name_people: bool) -> Line:
         sign, what, more = self._told(event, to_seller=name_people)

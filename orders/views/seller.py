@@ -3,15 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from accounts.access import seller_page
+from accounts.access import ShopRequest, seller_page
 from cancellations import policy
 from cancellations import queries as cancellation_queries
 from cancellations.actions import see_requests
@@ -39,9 +40,9 @@ STATUS_OF_TAB = {
 class Standing:
     """One order as its shop sees it: the open request, and what may be done about it."""
 
-    order: object
+    order: Any  # a whole order, or a row of the list
     facts: policy.OrderFacts
-    request: object | None
+    request: Any  # the open request or its note in the list; None without one
     titles: Mapping[int, str]
     may_act: bool
     rules: policy.Rules
@@ -50,7 +51,8 @@ class Standing:
     @property
     def whole_request(self) -> bool:
         """Whether the open request covers all that is open."""
-        return bool(self.facts.request) and policy.covers(self.facts.request.covered, self.facts.open_units())
+        covered = self.facts.request.covered if self.facts.request else None
+        return policy.covers(covered, self.facts.open_units())
 
     @property
     def requested(self) -> list[tuple[str, int]]:
@@ -112,7 +114,7 @@ class Standing:
         return reason_label(self.note.reason)
 
 
-def standing_of(request: HttpRequest, order, now: datetime) -> Standing:
+def standing_of(request: ShopRequest, order, now: datetime) -> Standing:
     """Put an order of the shop beside what was asked about it."""
     asked = cancellation_queries.asked_of([order.pk]).get(order.pk)
     return Standing(
@@ -130,7 +132,7 @@ HOME_ROWS = 5
 
 @require_safe
 @seller_page
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: ShopRequest) -> HttpResponse:
     """ホーム: what waits for an answer and what is about to be cancelled, by deadline."""
     now = timezone.now()
     seller_id, may_act = request.membership.seller_id, request.membership.may_act
@@ -153,7 +155,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @seller_page
-def orders(request: HttpRequest) -> HttpResponse:
+def orders(request: ShopRequest) -> HttpResponse:
     """注文管理: the shop's orders, what runs out first at the top."""
     now = timezone.now()
     seller_id = request.membership.seller_id
@@ -251,12 +253,12 @@ def _mark_seen(seller_id: int, order_ids: Sequence[int], now: datetime) -> None:
 
 @require_safe
 @seller_page
-def order(request: HttpRequest, number: str) -> HttpResponse:
+def order(request: ShopRequest, number: str) -> HttpResponse:
     """注文の詳細: the request and what to do about it, the cancel form, items, money, story."""
     return show_order(request, find_order(request, number), timezone.now())
 
 
-def find_order(request: HttpRequest, number: str):
+def find_order(request: ShopRequest, number: str):
     """The shop's order, or 404: the same for unknown ones and other shops'."""
     found = order_of_seller(request.membership.seller_id, number)
     if found is None:
@@ -296,7 +298,7 @@ def effects_of(standing: Standing, now: datetime) -> dict[str, Effect]:
 
 
 def show_order(
-    request: HttpRequest,
+    request: ShopRequest,
     found,
     now,
     *,
@@ -346,7 +348,7 @@ def show_order(
     )
 
 
-def _preselected(standing: Standing, request: HttpRequest) -> dict:
+def _preselected(standing: Standing, request: ShopRequest) -> dict:
     """The reason chosen at first: the one of an open request for the whole order (D-10), or the one asked for."""
     wanted = request.GET.get("reason", "")
     if wanted not in policy.SELLER_REASONS:

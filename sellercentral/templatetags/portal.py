@@ -227,7 +227,7 @@ def icon(name: str, size: str = "") -> str:
     )
 
 
-def _sign(kind: str, name: str, words: str) -> str:
+def _sign(kind: str, name: str, words: object) -> str:
     return format_html('<span class="{}">{}{}</span>', f"tag {kind}".strip(), icon(name), words)
 
 

@@ -1,14 +1,14 @@
 """出荷通知の送信, with the stop that an open request puts before it (domain 7.6)."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import acting_seller_page, seller_of
+from accounts.access import ShopRequest, acting_seller_page, seller_of
 from cancellations import policy
 from cancellations.policy import Refusal
 from cancellations.wording import refusal
@@ -23,7 +23,7 @@ from shipments.forms import ConfirmShipmentForm
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @acting_seller_page
-def confirm(request: HttpRequest, number: str) -> HttpResponse:
+def confirm(request: ShopRequest, number: str) -> HttpResponse:
     """Say what left: the whole rest at first, items and quantities by choice."""
     order = find_order(request, number)
     now = timezone.now()

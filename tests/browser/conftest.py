@@ -13,7 +13,6 @@ from django.utils import timezone
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from accounts.models import Membership, Seller, User
-from cancellations.models import BuyerReason
 from events.actions import deliver_due
 from events.models import SentMail
 from tests import factories
@@ -42,6 +41,19 @@ class Floor:
         return set(SentMail.objects.values_list("mail", "recipient__email"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def reasons_come_back(django_db_setup, django_db_blocker) -> Iterator[None]:
+    """Leave a database that is kept for the next run as its migrations made it."""
+    yield
+    with django_db_blocker.unblock():
+        fill_reasons()
+
+
+def fill_reasons() -> None:
+    """The reasons on the buyer's form: rows of a migration, which go whenever tables are emptied."""
+    import_module("cancellations.migrations.0002_buyer_reasons").add(apps, None)
+
+
 @pytest.fixture(scope="session")
 def base_url() -> None:
     """No common address: every test has a server of its own. (The plugin's fixture warns on this pytest.)"""
@@ -50,8 +62,7 @@ def base_url() -> None:
 @pytest.fixture
 def floor(transactional_db, live_server) -> Floor:
     """The shop as every test here finds it."""
-    if not BuyerReason.objects.exists():  # a test before this one has emptied all tables
-        import_module("cancellations.migrations.0002_buyer_reasons").add(apps, None)
+    fill_reasons()
     shop = factories.shop()
     return Floor(
         live_server.url,

@@ -1,4 +1,4 @@
-"""Every page, in both languages, light and dark: no accessibility violation, no horizontal scroll, a quiet console."""
+"""Every page, in both languages, light and dark: accessible, never wider than the window, its console quiet."""
 
 from datetime import timedelta
 
