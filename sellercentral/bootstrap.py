@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -120,7 +120,7 @@ def _venv_with_own_pip() -> bool:
 
 def _venv_with_uv() -> bool:
     uv = shutil.which("uv")
-    return bool(uv) and _works([uv, "venv", "--quiet", "--seed", "--python", sys.executable, VENV])
+    return uv is not None and _works([uv, "venv", "--quiet", "--seed", "--python", sys.executable, VENV])
 
 
 def _venv_after_apt() -> bool:
@@ -142,9 +142,9 @@ def _fill_environment(lock_file: str) -> None:
     uv brings its own list of certificate authorities and does not read pip's configuration, so behind some
     proxies and mirrors only pip gets through.
     """
-    pip = [python(), "-m", "pip"]
+    pip: list[str | Path] = [python(), "-m", "pip"]
     if _works([*pip, "install", "--quiet", "--disable-pip-version-check", f"uv=={UV_VERSION}"]):
-        uv = [python(), "-m", "uv", "pip", "install", "--python", python(), "--system-certs"]
+        uv: list[str | Path] = [python(), "-m", "uv", "pip", "install", "--python", python(), "--system-certs"]
         if _works([*uv, "--quiet", "--require-hashes", "-r", ROOT / lock_file]):
             return
         _say("uv could not install the packages, trying pip")
@@ -153,7 +153,7 @@ def _fill_environment(lock_file: str) -> None:
         sys.exit(f"The packages of {lock_file} could not be installed; the lines above say why.")
 
 
-def _works(command: list[str | Path]) -> bool:
+def _works(command: Sequence[str | Path]) -> bool:
     """Run one step quietly; on failure show what it said, since the next way may fail as well."""
     try:
         step = subprocess.run(  # noqa: S603 - fixed commands

@@ -62,7 +62,7 @@ def status(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     delivery_age = _age(oldest_due(now), now)
     sweep = last_sweep()
-    sweep_age = _age(getattr(sweep, "started_at", sweep), now)
+    sweep_age = _age(sweep.started_at if sweep else None, now)
     late = []
     if (delivery_age or 0) > MISSED_PERIODS * settings.DELIVER_SECONDS:
         late.append("deliveries")

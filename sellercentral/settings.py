@@ -94,7 +94,9 @@ def _secret_key() -> str:
     if not given:
         raise ImproperlyConfigured("SECRET_KEY is not set. Set it to at least 50 random characters.")
     if len(given) < 50 or len(set(given)) < 10 or given.startswith(("django-insecure-", "change-me")):
-        raise ImproperlyConfigured("SECRET_KEY is a default or too short. Set it to at least 50 random characters.")
+        raise ImproperlyConfigured(
+            "SECRET_KEY is a default or too short. Set it to at least 50 random characters."
+        )
     return given
 
 
@@ -240,7 +242,9 @@ def _database(url: str) -> dict[str, Any]:
     """Translate a URL, sockets included: postgresql://name@/portal?host=%2Frun%2Fpostgresql."""
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"}:
-        raise ImproperlyConfigured("DATABASE_URL must begin with postgresql://. The portal runs on PostgreSQL only.")
+        raise ImproperlyConfigured(
+            "DATABASE_URL must begin with postgresql://. The portal runs on PostgreSQL only."
+        )
     query = dict(parse_qsl(parts.query))
     milliseconds = {
         "statement_timeout": STATEMENT_SECONDS.get(PROCESS, 0) * 1000,

@@ -29,8 +29,8 @@ if "PORTAL_TEST_CHILD" not in os.environ:
         "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
     }
 
-from sellercentral.settings import *  # noqa: E402, F403 - on top of the real ones, with that environment
-from sellercentral.settings import DATABASES, STORAGES  # noqa: E402
+from sellercentral.settings import *  # noqa: F403 - on top of the real ones, with that environment
+from sellercentral.settings import DATABASES, STORAGES
 
 if "PORTAL_TEST_CHILD" not in os.environ:
     # A database for each run, unless the same one is asked for again; pytest-xdist adds a name per worker.

@@ -123,8 +123,7 @@ def _start_embedded(wanted: set[str]) -> dict[str, str]:
     if not wanted:
         return {}
     home = Path(tempfile.mkdtemp(prefix="portal-tests-"))
-    maker = os.getpid()
-    atexit.register(lambda: os.getpid() == maker and _remove(home))
+    atexit.register(_remove, home, maker=os.getpid())
     try:
         embedded = Embedded(home, wanted, throwaway=True)
     except ServiceError:
@@ -139,8 +138,10 @@ def _start_embedded(wanted: set[str]) -> dict[str, str]:
     return said
 
 
-def _remove(home: Path) -> None:
+def _remove(home: Path, *, maker: int) -> None:
     """Remove the run's folder, and the one that PostgreSQL was moved to if it could not run here."""
+    if os.getpid() != maker:
+        return
     for link in home.glob("postgresql-*"):
         if link.is_symlink():
             shutil.rmtree(link.readlink().parent, ignore_errors=True)

@@ -69,7 +69,8 @@ class Postgres:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         place = self.data.resolve()  # the account that it runs as may be unable to follow our link
-        command = [self.programs.folder / "postgres", "-D", place, "-k", self.socket_dir, "-h", "", *options]
+        where: list[str | Path] = ["-D", place, "-k", self.socket_dir, "-h", ""]
+        command = [self.programs.folder / "postgres", *where, *options]
         log = self.home / "log" / "postgresql.log"
         with _open_log(log) as output:
             self.process = launch.start_server(
@@ -129,7 +130,7 @@ class Postgres:
         made = place.with_name(f"{place.name}.new")
         shutil.rmtree(made, ignore_errors=True)
         locale = "C.UTF-8" if sys.platform == "linux" else "C"
-        initdb = [self.programs.folder / "initdb", "-D", made, "-U", ROLE, "--auth=trust", "--encoding=UTF8"]
+        initdb: list[str | Path] = [self.programs.folder / "initdb", "-D", made, "-U", ROLE, "--auth=trust", "--encoding=UTF8"]
         run = launch.run_tool([*initdb, f"--locale={locale}", "--no-sync"], self.account)
         if run.returncode:
             raise ServiceError(f"initdb failed: {run.stderr.strip() or run.stdout.strip()}")

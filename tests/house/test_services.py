@@ -39,7 +39,7 @@ def way(request):
 def command(tmp_path, way):
     """Start commands that share one folder of data."""
     count = 0
-    home = tmp_path / "a rather \"long\" name, whose socket would have no room" / ("x" * 60)
+    home = tmp_path / 'a rather "long" name, whose socket would have no room' / ("x" * 60)
 
     with ExitStack() as stack:
 

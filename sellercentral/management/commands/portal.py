@@ -38,7 +38,9 @@ DEMO_ACCOUNTS = [
 class Command(BaseCommand):
     """`python3 manage.py portal`."""
 
-    help = "Runs the whole portal on http://127.0.0.1:PORT, with its own PostgreSQL and Valkey unless told otherwise."
+    help = (
+        "Runs the whole portal on http://127.0.0.1:PORT, with its own PostgreSQL and Valkey unless told otherwise."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take none: everything comes from the environment."""
@@ -235,5 +237,3 @@ def _step(name: str) -> Iterator[None]:
 
 def _tell(text: str) -> None:
     print(f"portal: {text}", file=sys.stderr, flush=True)
-
-
