@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -36,7 +37,17 @@ STATUS_OF_TAB = {
 }
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One way on from a row: its address, its words, how loud it is; `answers` if it answers the open request."""
+
+    url: str
+    words: str
+    kind: str
+    answers: bool = False
+
+
+@dataclass
 class Standing:
     """One order as its shop sees it: the open request, and what may be done about it."""
 
@@ -48,7 +59,7 @@ class Standing:
     rules: policy.Rules
     note: cancellation_queries.Note | None = None
 
-    @property
+    @cached_property
     def whole_request(self) -> bool:
         """Whether the open request covers all that is open."""
         covered = self.facts.request.covered if self.facts.request else None
@@ -60,28 +71,28 @@ class Standing:
         covered = self.facts.request.covered if self.facts.request else {}
         return [(self.titles[key], quantity) for key, quantity in covered.items()]
 
-    @property
+    @cached_property
     def may_cancel(self) -> bool:
         """Whether the whole order may be cancelled here."""
         return self.may_act and not policy.why_seller_cannot_cancel(
             self.facts, self.facts.open_units(), whole=True
         )
 
-    @property
+    @cached_property
     def may_cancel_items(self) -> bool:
         """Whether open units may be cancelled here."""
         return self.may_act and not policy.why_seller_cannot_cancel(
             self.facts, self.facts.open_units(), whole=False
         )
 
-    @property
+    @cached_property
     def may_ship(self) -> bool:
         """Whether a shipment may be confirmed here, an open request aside."""
         return self.may_act and not policy.why_seller_cannot_confirm(
             self.facts, self.facts.open_units(), interlock=policy.Interlock.ASK, says_already_shipped=True
         )
 
-    @property
+    @cached_property
     def may_decline(self) -> bool:
         """Whether the open request may be declined here."""
         return self.may_act and not policy.why_seller_cannot_decline(self.facts, self.rules)
@@ -91,7 +102,7 @@ class Standing:
         """Whether payment is not verified, so that the buyer stays unnamed."""
         return self.order.status == Status.PENDING
 
-    @property
+    @cached_property
     def units_open(self) -> int:
         """Open units in all."""
         return sum(self.facts.open_units().values())
@@ -112,6 +123,54 @@ class Standing:
         if self.order.status != Status.CANCELED or not (self.note and self.note.reason):
             return ""
         return reason_label(self.note.reason)
+
+    @cached_property
+    def url(self) -> str:
+        """Where the order is shown."""
+        return reverse("seller:order", args=[self.order.number])
+
+    def act(self, name: str, words: str, kind: str, *, answers: bool = False) -> Act:
+        """A way on to one of the order's own pages."""
+        return Act(reverse(f"seller:{name}", args=[self.order.number]), words, kind, answers)
+
+    @property
+    def waits(self) -> str:
+        """Why nothing can be done just now, in words."""
+        if self.hides_buyer:
+            return _("お支払いの確認中です")
+        return _("マーケットプレイスが確認中です") if self.order.on_hold and self.units_open else ""
+
+    @property
+    def acts(self) -> list[Act]:
+        """The アクション column: at most one of them is loud, and that one answers the open request."""
+        asked = self.request is not None
+        ship, cancel, items = _("出荷通知を送信"), _("注文キャンセル"), _("一部キャンセル")
+        if self.may_cancel and self.whole_request:
+            return [
+                self.act("order-cancel", cancel, "btn btn-main btn-low", answers=True),
+                self.act("order-confirm-shipment", ship, "small heavy"),
+            ]
+        if self.may_cancel and asked:
+            return [
+                self.act("order-cancel-items", items, "btn btn-main btn-low", answers=True),
+                self.act("order-cancel", cancel, "btn btn-line btn-low"),
+            ]
+        if self.may_cancel:
+            return [
+                self.act("order-confirm-shipment", ship, "btn btn-line btn-low"),
+                self.act("order-cancel", cancel, "btn btn-line btn-low"),
+            ]
+        if self.may_cancel_items and asked:
+            return [
+                self.act("order-cancel-items", items, "btn btn-main btn-low", answers=True),
+                self.act("order-confirm-shipment", ship, "small heavy"),
+            ]
+        if self.may_cancel_items:
+            return [
+                self.act("order-confirm-shipment", ship, "btn btn-line btn-low"),
+                self.act("order-cancel-items", items, "btn btn-line btn-low"),
+            ]
+        return [Act(self.url, _("詳細を見る"), "small heavy")]
 
 
 def standing_of(request: ShopRequest, order, now: datetime) -> Standing:
