@@ -95,6 +95,8 @@ def gather() -> Cast:
     place(rival, people[OTHER_BUYER], placed_at=now)
     place(third, people[BOTH], placed_at=now)
     Membership.objects.filter(user=people[REMOVED]).delete()
+    for role in people:
+        cast.client(role)  # signed in now, so that no later request signs anybody in
     return cast
 
 

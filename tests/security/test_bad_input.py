@@ -1,0 +1,240 @@
+"""What a form may be sent by mistake or on purpose: never a 500, nothing changed, and what was typed stays."""
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from cancellations.models import Cancellation
+from events.models import IdempotencyKey
+
+from . import cast as bodies
+from .access import ACCESS, POST
+from .cast import BUYER, OPERATOR, OWNER, Cast, everything
+
+ACTS = {name: rule for name, rule in ACCESS.items() if rule.body}
+MEMO = "在庫の棚卸しで不足が判明しました"
+
+
+def client_for(cast: Cast, name: str) -> Client:
+    """The browser of whoever may do this act."""
+    return cast.client(OWNER if name.startswith("seller:") else BUYER)
+
+
+def send(cast: Cast, name: str, change):
+    """Send the act's own form with something about it changed."""
+    rule = ACTS[name]
+    order = cast.orders[rule.order]
+    return client_for(cast, name).post(reverse(name, args=[order.number]), change(rule.body(order)))
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_b30_a_form_without_one_of_its_hidden_fields_does_nothing_and_says_so(cast: Cast, name: str):
+    before = everything()
+    for field in ("key", "expected_version"):
+        if field not in ACTS[name].body(cast.orders[ACTS[name].order]):
+            continue
+        for value in (None, "", "x" * 65, "-1", "9" * 5000):
+            if field == "key" and value in {"-1"}:
+                continue
+            response = send(
+                cast,
+                name,
+                lambda data, field=field, value=value: (
+                    {key: each for key, each in data.items() if key != field}
+                    | ({} if value is None else {field: value})
+                ),
+            )
+            assert response.status_code in {200, 302}, (field, value)
+            told = response if response.status_code == 200 else client_for(cast, name).get(response["Location"])
+            assert "この画面の内容では送信できません" in told.content.decode(), (field, value)
+    after = everything()
+    assert {table for table in after if after[table] != before[table]} <= {"cancellations_cancellationrequest"}
+    assert not Cancellation.objects.exists()
+    assert not IdempotencyKey.objects.exists()
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_b30_unknown_and_doubled_fields_bind_nothing(cast: Cast, name: str):
+    """No field of a model is set by naming it: the last of doubled values counts, others are ignored."""
+    extra = {
+        "seller_id": "1",
+        "buyer_id": "1",
+        "status": "SHIPPED",
+        "counted": "",
+        "role": "MARKETPLACE",
+        "version": "99",
+        "by": "1",
+        "now": "2000-01-01",
+        "order_id": "1",
+        "code": "MKT-4",
+    }
+    order = cast.orders[ACTS[name].order]
+    buyer, seller = order.buyer_id, order.seller_id
+    response = send(cast, name, lambda data: data | extra | {"key": ["other", data["key"]]})
+    assert response.status_code == 302
+    order.refresh_from_db()
+    assert (order.buyer_id, order.seller_id) == (buyer, seller)
+    assert order.events.latest("order_version").role == ("SELLER" if name.startswith("seller:") else "BUYER")
+    assert order.events.latest("order_version").happened_at >= cast.now
+    assert [row.key for row in IdempotencyKey.objects.all()] == [bodies.KEY]
+    assert not Cancellation.objects.filter(code__startswith="MKT").exists()
+
+
+ODD = ("\x00", "a\x00b", "\ufffe" * 3, "x" * 1_000_000, "٣", "１" * 40, "1e3", "-0", "NaN", "=1+1", "9" * 5000)
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_b33_no_text_in_any_field_breaks_a_form(cast: Cast, name: str):
+    """NUL, half a surrogate pair, a megabyte, odd numbers, broken encodings: an answer, never an error of ours."""
+    order = cast.orders[ACTS[name].order]
+    client, address = client_for(cast, name), reverse(name, args=[order.number])
+    fields = list(ACTS[name].body(order))
+    assert client.post(address, {f"field-{number}": "1" for number in range(2000)}).status_code == 400
+    assert client.post(address, {"reason": "あ" * 1_000_000}).status_code == 400
+    assert client.post(address, b"\xff" * 100, content_type="multipart/form-data; boundary=x").status_code < 500
+    raw = "&".join(f"{field}=%ED%A0%80" for field in fields)
+    assert client.post(address, raw, content_type="application/x-www-form-urlencoded").status_code < 500
+    for text in ODD:
+        for field in fields:
+            assert client.post(address, {**ACTS[name].body(order), field: text}).status_code < 500, (field, text[:9])
+
+
+TEXTS = {
+    "seller:order-cancel": ("seller_memo", 1000),
+    "seller:order-cancel-items": ("seller_memo", 1000),
+    "seller:order-decline": ("text", 500),
+    "seller:order-confirm-shipment": ("tracking_number", 60),
+    "buyer:order-request": ("text", 500),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_b33_too_long_and_unstorable_texts_are_named_beside_their_field_and_change_nothing(cast: Cast, name: str):
+    field, most = TEXTS[name]
+    before = everything()
+    for text in ("x" * (most + 1), "あ" * 300_000, "\x00", "メモ\x00です"):
+        response = send(cast, name, lambda data, text=text: data | {field: text})
+        assert response.status_code == 200
+        assert f'id="id_{field}_error"' in response.content.decode()
+    after = everything()
+    assert {table for table in after if after[table] != before[table]} <= {"cancellations_cancellationrequest"}
+    assert send(cast, name, lambda data: data | {field: "x" * most}).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "query", ["q", "from", "to", "sort", "status", "cursor", "requested", "due", "late", "order_by"]
+)
+def test_b33_b45_nothing_in_the_address_of_a_list_breaks_it(cast: Cast, query: str):
+    """Neither odd text nor names of columns: what cannot be read is left out."""
+    odd = (
+        "\x00",
+        "%",
+        "_",
+        "\\",
+        "'; DROP TABLE orders_order; --",
+        "buyer__email",
+        "-password",
+        "x" * 5000,
+        "9999-12-31",
+        "0001-01-01",
+        "2026-02-30",
+        "10000-01-01",
+        "٢٠٢٦-٠١-٠١",
+        "eyJsYW5lIjowfQ:1:x",
+        "\ufdfa" * 50,
+        "@",
+        "a@",
+        "250-0000001-0000001",
+        "999 9999999 9999999",
+        "1",
+    )
+    for text in odd:
+        for role, name in ((OWNER, "seller:orders"), (BUYER, "buyer:orders")):
+            response = cast.client(role).get(reverse(name), {query: text})
+            assert response.status_code == 200, (name, text)
+    raw = f"{reverse('seller:orders')}?{query}=%ED%A0%80%FF"
+    assert cast.client(OWNER).get(raw).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["seller:order-cancel", "seller:order-decline", "seller:order-confirm-shipment"])
+def test_b31_a_form_about_an_older_state_does_nothing_shows_the_new_one_and_keeps_the_text(cast: Cast, name: str):
+    order = cast.orders["asked"]
+    body = ACTS[name].body(order)
+    field = {"seller:order-cancel": "seller_memo", "seller:order-decline": "text"}.get(name, "tracking_number")
+    stale = body | {field: MEMO, "already_shipped": "on"}
+    cast.client(BUYER).post(reverse("buyer:order-withdraw", args=[order.number]), {"key": "w"})
+    bodies.ask(order, cast.people[BUYER], now=cast.now)
+    before = everything()
+    response = cast.client(OWNER).post(reverse(name, args=[order.number]), stale)
+    assert response.status_code == 200
+    page = response.content.decode()
+    assert "この注文はほかの操作で更新されました" in page
+    assert MEMO in page
+    order.refresh_from_db()
+    assert f'name="expected_version" value="{order.version}"' in page
+    after = everything()
+    assert {table for table in after if after[table] != before[table]} <= {"cancellations_cancellationrequest"}
+
+
+def test_b31_what_was_sent_after_signing_out_is_not_done_on_the_way_back(cast: Cast):
+    order = cast.orders["asked"]
+    before = everything()
+    page = reverse("seller:order", args=[order.number])
+    sent = Client().post(
+        reverse("seller:order-cancel", args=[order.number]),
+        bodies.cancel_body(order),
+        headers={"referer": f"http://testserver{page}"},
+    )
+    assert sent["Location"] == f"/login/?next={page.replace('/', '%2F')}"
+    assert everything() == before
+
+
+@pytest.mark.parametrize("name", [name for name, rule in ACCESS.items() if rule.methods & POST])
+def test_b35_no_changing_form_works_without_its_csrf_token(cast: Cast, name: str):
+    """Missing, foreign, and from another site: a 403 page with a way back, and nothing done."""
+    rule = ACCESS[name]
+    role = OWNER if name.startswith("seller:") else BUYER
+    client = cast.client(role, enforce_csrf_checks=True)
+    order = cast.orders.get(rule.order)
+    address = reverse(name, args=[order.number] if order else [])
+    data = rule.body(order) if rule.body and order else {}
+    before = everything()
+    for more in ({}, {"csrfmiddlewaretoken": "x" * 64}, {"csrfmiddlewaretoken": "\x00"}):
+        response = client.post(address, data | more)
+        assert response.status_code == 403
+        assert "ページの有効期限が切れました。" in response.content.decode()
+        assert 'href="/"' in response.content.decode()
+    page = client.get("/login/" if name == "login" else "/account/")
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.content.decode())
+    foreign = {"csrfmiddlewaretoken": token.group(1)} if token else {}
+    elsewhere = client.post(address, data | foreign, headers={"origin": "https://evil.example"})
+    assert elsewhere.status_code == 403
+    assert everything() == before
+
+
+def test_b35_no_act_of_the_admin_works_without_its_csrf_token(cast: Cast):
+    client = cast.client(OPERATOR, enforce_csrf_checks=True)
+    before = everything()
+    for act in ("cancel", "hold", "verify-payment"):
+        address = reverse("admin:orders_order_act", args=[cast.orders["waiting"].pk, act])
+        assert client.post(address, {"note": "x", "reason": "FRAUD"}).status_code == 403
+    assert everything() == before
+
+
+def test_b33_the_admin_answers_odd_input_beside_its_field(cast: Cast):
+    order, client = cast.orders["waiting"], cast.client(OPERATOR)
+    before = everything()
+    for act, data in (
+        ("hold", {"note": "\x00"}),
+        ("hold", {"note": "x" * 501}),
+        ("cancel", {"note": "x", "reason": "AUTO_NOT_CONFIRMED"}),
+        ("cancel", {"note": "x", "reason": "IMPORTED"}),
+        ("cancel", {"note": "x", "reason": "\x00"}),
+        ("ship-by", {"note": "x", "ship_by_date": "2026-02-30"}),
+        ("ship-by", {"note": "x", "ship_by_date": "9999-12-31"}),
+    ):
+        response = client.post(reverse("admin:orders_order_act", args=[order.pk, act]), data)
+        assert response.status_code == 200, (act, data)
+    assert everything() == before
