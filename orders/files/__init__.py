@@ -6,12 +6,13 @@ tabs and never quoted. A file that cannot be read as a whole raises `Unreadable`
 becomes a `BadLine`; nothing else leaves this package.
 """
 
+import codecs
 import io
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import BinaryIO
 
-from .encoding import ENCODINGS, Unreadable, encoding_of
+from .encoding import BLOCK, ENCODINGS, Unreadable, encoding_of
 from .rows import (
     ONLY_ACTIONABLE,
     ORDER_NUMBER,
@@ -41,13 +42,13 @@ WRONG_SEPARATORS = (",", ";")
 class OrderFile:
     """An order file whose header was understood: `lines` gives what stands below it, `read` makes rows of that.
 
-    `content` can be sought; it belongs to the file from now on. Raises Unreadable on opening, and while lines are
-    taken if one is longer than any order.
+    `content` can be sought; whoever opened it closes it afterwards. Raises Unreadable on opening, and while lines
+    are taken if one is longer than any order.
     """
 
     def __init__(self, content: BinaryIO, *, encoding: str = "auto") -> None:
         self.encoding = encoding_of(content, encoding)
-        self._lines = _numbered(io.TextIOWrapper(content, encoding=self.encoding, newline=None))
+        self._lines = _numbered(content, self.encoding)
         self._names = _find_header(self._lines)
         self.layout = _layout_of(self._names)
         self.ignored = [name for name in self._names if name and name not in READ | PASSED_OVER]
@@ -86,15 +87,24 @@ class OrderFile:
             return BadLine(line, shown(self._number_in(text), 60), refused.code, refused.detail)
 
 
-def _numbered(text: io.TextIOWrapper) -> Iterator[tuple[int, str]]:
-    number = 0
-    while line := text.readline(LONGEST_LINE + 1):
-        number += 1
-        if len(line) > LONGEST_LINE:
-            raise Unreadable("LINE_TOO_LONG", line=number, limit=LONGEST_LINE)
-        line = line.rstrip("\n")
-        if line and not line.isspace():
-            yield number, line
+def _numbered(content: BinaryIO, encoding: str) -> Iterator[tuple[int, str]]:
+    """Lines that are not blank, with their numbers; in memory is a block of the file, however long a line is."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
+    number, rest, is_end = 0, "", False
+    while not is_end:
+        block = content.read(BLOCK)
+        is_end = not block
+        *lines, rest = (rest + decoder.decode(block, final=is_end)).split("\n")
+        if is_end:
+            lines.append(rest)
+        for line in lines:
+            number += 1
+            if len(line) > LONGEST_LINE:
+                raise Unreadable("LINE_TOO_LONG", line=number, limit=LONGEST_LINE)
+            if line and not line.isspace():
+                yield number, line
+        if len(rest) > LONGEST_LINE:
+            raise Unreadable("LINE_TOO_LONG", line=number + 1, limit=LONGEST_LINE)
 
 
 def _find_header(lines: Iterator[tuple[int, str]]) -> list[str]:

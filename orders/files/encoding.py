@@ -14,7 +14,7 @@ class Unreadable(Exception):
         self.code, self.facts = code, facts
 
 
-_BLOCK = 1 << 18
+BLOCK = 1 << 18
 ENCODINGS = ("auto", "utf-8", "cp932", "utf-16")
 _NOT_TEXT = (
     b"PK\x03\x04",  # xlsx, zip
@@ -103,7 +103,7 @@ def _guess(content: BinaryIO) -> str:
 
 def _blocks(content: BinaryIO) -> Iterator[bytes]:
     content.seek(0)
-    while block := content.read(_BLOCK):
+    while block := content.read(BLOCK):
         yield block
     content.seek(0)
 
