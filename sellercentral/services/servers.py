@@ -130,8 +130,8 @@ class Postgres:
         made = place.with_name(f"{place.name}.new")
         shutil.rmtree(made, ignore_errors=True)
         locale = "C.UTF-8" if sys.platform == "linux" else "C"
-        initdb: list[str | Path] = [self.programs.folder / "initdb", "-D", made, "-U", ROLE, "--auth=trust", "--encoding=UTF8"]
-        run = launch.run_tool([*initdb, f"--locale={locale}", "--no-sync"], self.account)
+        options = ["-U", ROLE, "--auth=trust", "--encoding=UTF8", f"--locale={locale}", "--no-sync"]
+        run = launch.run_tool([self.programs.folder / "initdb", "-D", made, *options], self.account)
         if run.returncode:
             raise ServiceError(f"initdb failed: {run.stderr.strip() or run.stdout.strip()}")
         # The name appears in one step: a start that is cut short leaves nothing half made behind.
