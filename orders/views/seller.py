@@ -99,8 +99,8 @@ class Standing:
 
     @property
     def hides_buyer(self) -> bool:
-        """Whether payment is not verified, so that the buyer stays unnamed."""
-        return self.order.status == Status.PENDING
+        """Whether payment was never verified, so that the buyer stays unnamed: also if the order ended before."""
+        return self.order.payment_verified_at is None
 
     @cached_property
     def units_open(self) -> int:
@@ -136,7 +136,7 @@ class Standing:
     @property
     def waits(self) -> str:
         """Why nothing can be done just now, in words."""
-        if self.hides_buyer:
+        if self.order.status == Status.PENDING:
             return _("お支払いの確認中です")
         return _("マーケットプレイスが確認中です") if self.order.on_hold and self.units_open else ""
 
