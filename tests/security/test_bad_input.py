@@ -98,7 +98,10 @@ def test_b33_no_text_in_any_field_breaks_a_form(cast: Cast, name: str):
     assert client.post(address, raw, content_type="application/x-www-form-urlencoded").status_code < 500
     for text in ODD:
         for field in fields:
-            assert client.post(address, {**ACTS[name].body(order), field: text}).status_code < 500, (field, text[:9])
+            assert client.post(address, {**ACTS[name].body(order), field: text}).status_code < 500, (
+                field,
+                text[:9],
+            )
 
 
 TEXTS = {

@@ -123,7 +123,8 @@ def test_s11_an_address_that_tries_many_accounts_is_throttled(dora, client):
         assert sign_in(client, f"{number}@buyer.example", WRONG).status_code == 200
     assert sign_in(client, dora.email, PASSWORD).status_code == 429
     assert (
-        client.post("/login/", {"email": dora.email, "password": PASSWORD}, REMOTE_ADDR="10.0.0.9").status_code == 302
+        client.post("/login/", {"email": dora.email, "password": PASSWORD}, REMOTE_ADDR="10.0.0.9").status_code
+        == 302
     )
 
 
@@ -197,7 +198,9 @@ def test_s32_cookies_are_kept_from_scripts_and_from_other_sites(dora):
     client = Client(enforce_csrf_checks=True)
     page = client.get("/login/")
     token = page.context["csrf_token"]
-    response = client.post("/login/", {"email": dora.email, "password": PASSWORD, "csrfmiddlewaretoken": str(token)})
+    response = client.post(
+        "/login/", {"email": dora.email, "password": PASSWORD, "csrfmiddlewaretoken": str(token)}
+    )
     assert response.status_code == 302
     cookies: dict[str, Morsel] = {**page.cookies, **response.cookies}
     assert {settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME, settings.LANGUAGE_COOKIE_NAME} == set(cookies)

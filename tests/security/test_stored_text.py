@@ -1,0 +1,219 @@
+"""Stored text is text: on every page, in the admin and in every mail, whoever wrote it (S-33, S-34)."""
+
+import email
+import re
+from email import policy as mail_policy
+from html.parser import HTMLParser
+
+import pytest
+from django.conf import settings
+from django.core import mail
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from cancellations.actions import CancelTarget, DeclineTarget, WithdrawTarget, cancel, decline, withdraw
+from cancellations.models import Cancellation, CancellationRequest
+from cancellations.policy import DeclineReason, Interlock, Reason
+from events.actions import deliver_due
+from events.models import SentMail
+from orders.models import Order
+from shipments.actions import ConfirmTarget, confirm_shipment
+from tests import factories
+from tests.factories import operator_actor, seller_actor
+
+from .cast import BUYER, OPERATOR, OWNER, Cast, ask, place
+
+PAYLOADS = (
+    "<script>alert(1)</script>",
+    "\"'><img src=x onerror=alert(1)>",
+    "' onmouseover='alert(1)' x='",
+    '" autofocus onfocus="alert(1)',
+    "</textarea></title></style><svg/onload=alert(1)>",
+    "<!--<script>alert(1)//-->",
+    "<a href=javascript:alert(1)>x</a>",
+    "{{ 7|add:7 }}{% now 'Y' %}",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "${7*7}<%= 7*7 %>",
+)
+LINE = "x\r\nBcc: evil@evil.example\r\nX: y"
+
+
+class Look(HTMLParser):
+    """Collects what a browser would run or load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bad: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        runs = [name for name in named if name.startswith("on")]
+        leads = [value for name, value in attrs if name in {"href", "src", "action"} and _runs(value)]
+        if (
+            runs
+            or leads
+            or (tag == "script" and "src" not in named)
+            or (tag in {"img", "svg"} and "onload" in named)
+        ):
+            self.bad.append(self.get_starttag_text() or tag)
+        if named.get("src") == "x":
+            self.bad.append(self.get_starttag_text() or tag)
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def _runs(value: str | None) -> bool:
+    return (value or "").strip().lower().startswith(("javascript:", "data:text", "vbscript:"))
+
+
+def look_at(html: str) -> Look:
+    """Read a page as a browser does."""
+    look = Look()
+    look.feed(html)
+    return look
+
+
+@pytest.fixture
+def told(cast: Cast):
+    """One payload in every text that people, shops and buyers can leave, through a whole story of orders."""
+
+    def tell(payload: str) -> list[Order]:
+        seller, dora, alice = cast.seller, cast.people[BUYER], cast.people[OWNER]
+        seller.name = payload[:100]
+        seller.save()
+        for user in (dora, alice):
+            user.name = payload[:100]
+            user.save()
+        goods = [
+            factories.item(payload, sku=payload[:80], quantity=2),
+            factories.item(payload, sku=payload[:80], buyer_cancelable=False, not_cancelable_reason=payload),
+        ]
+        orders = [
+            place(
+                seller,
+                dora,
+                placed_at=cast.now,
+                items=goods[: 1 + (number == 6)],
+                service_level=payload[:60],
+                payment_method=payload[:40],
+            )
+            for number in range(7)
+        ]
+        for order in orders:
+            for name in ("name", "state", "city", "line1", "line2", "line3", "postal_code"):
+                setattr(order.recipient, name, payload[: 20 if name == "postal_code" else 60])
+            order.recipient.save()
+        now = timezone.now()
+        for order in orders[:5]:
+            ask(order, dora, now=now, text=payload)
+        CancellationRequest.objects.update(reason_label=payload)
+        target = DeclineTarget(orders[0].pk, DeclineReason.OTHER, text=payload, tracking=payload[:60])
+        decline(targets=[target], by=seller_actor(alice), now=now)
+        cancel(
+            targets=[CancelTarget(orders[1].pk, Reason.BUYER_CANCELED, memo=payload)],
+            by=seller_actor(alice),
+            now=now,
+        )
+        withdraw(targets=[WithdrawTarget(orders[2].pk)], by=factories.buyer_actor(dora), now=now)
+        shipped = ConfirmTarget(
+            orders[3].pk,
+            timezone.localdate(now),
+            carrier=payload[:60],
+            tracking_number=payload[:60],
+            says_already_shipped=True,
+        )
+        confirm_shipment(targets=[shipped], interlock=Interlock.ASK, by=seller_actor(alice), now=now)
+        line = orders[6].lines[0]
+        part = CancelTarget(orders[6].pk, Reason.NO_INVENTORY, units={line.pk: 1}, memo=payload)
+        cancel(targets=[part], by=seller_actor(alice), now=now)
+        fraud = CancelTarget(orders[5].pk, Reason.FRAUD, memo=payload)
+        cancel(targets=[fraud], by=operator_actor(cast.people[OPERATOR]), now=now)
+        while deliver_due(clock=timezone.now):
+            pass
+        return orders
+
+    return tell
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_s33_stored_text_is_shown_as_text_on_every_page_and_in_every_mail(cast: Cast, told, payload: str):
+    orders = told(payload)
+    pages = {}
+    for role, names in {
+        OWNER: ["order", "order-cancel", "order-cancel-items", "order-decline", "order-confirm-shipment"],
+        BUYER: ["order", "order-cancel", "order-request"],
+    }.items():
+        space = "seller" if role == OWNER else "buyer"
+        addresses = [reverse(f"{space}:{name}", args=[order.number]) for name in names for order in orders]
+        addresses += [f"{reverse(f'{space}:orders')}?q={payload}", reverse(f"{space}:orders")]
+        addresses += [reverse("seller:home") if role == OWNER else reverse("buyer:account")]
+        for address in addresses:
+            pages[role, address] = cast.client(role).get(address, follow=True).content.decode()
+    for model, keys in {
+        "orders_order": [order.pk for order in orders],
+        "cancellations_cancellationrequest": CancellationRequest.objects.values_list("pk", flat=True),
+        "cancellations_cancellation": Cancellation.objects.values_list("pk", flat=True),
+        "accounts_user": User.objects.values_list("pk", flat=True)[:3],
+        "events_sentmail": SentMail.objects.values_list("pk", flat=True)[:4],
+    }.items():
+        pages[OPERATOR, model] = cast.client(OPERATOR).get(reverse(f"admin:{model}_changelist")).content.decode()
+        for key in keys:
+            address = reverse(f"admin:{model}_change", args=[key])
+            pages[OPERATOR, address] = cast.client(OPERATOR).get(address).content.decode()
+    for sent in SentMail.objects.all():
+        pages["mail", f"{sent.mail} {sent.pk}"] = sent.html
+    assert {sent.mail for sent in SentMail.objects.all()} >= {
+        "m01",
+        "m02",
+        "m04",
+        "m05",
+        "m08",
+        "m09",
+        "m13_buyer",
+    }
+    bad = {place: look_at(html).bad for place, html in pages.items()}
+    assert {place: found for place, found in bad.items() if found} == {}
+    first_words = payload[:20]
+    for role, place_of in (
+        (OWNER, reverse("seller:order", args=[orders[1].number])),
+        (BUYER, reverse("buyer:order", args=[orders[1].number])),
+        (OPERATOR, reverse("admin:orders_order_change", args=[orders[1].pk])),
+    ):
+        assert first_words in "".join(look_at(pages[role, place_of]).text), place_of
+
+
+def test_s33_the_look_finds_what_a_browser_would_run():
+    """The control: each payload, not escaped, is found out, those that only templates would run aside."""
+    harmless = {PAYLOADS[2], PAYLOADS[3], PAYLOADS[5], PAYLOADS[7], PAYLOADS[8], PAYLOADS[9]}
+    for payload in PAYLOADS:
+        assert bool(look_at(f"<p>{payload}</p>").bad) == (payload not in harmless), payload
+    assert look_at(f"<p title='{PAYLOADS[2]}'>").bad
+    assert look_at(f'<p title="{PAYLOADS[3]}">').bad
+
+
+@pytest.mark.parametrize("payload", [LINE, PAYLOADS[1]])
+def test_s34_a_mail_goes_to_its_one_reader_with_links_to_our_own_host(told, payload: str):
+    """No header comes from stored text, and no link leads elsewhere."""
+    told(payload)
+    assert mail.outbox
+    for sent in mail.outbox:
+        read = email.message_from_bytes(sent.message().as_bytes(), policy=mail_policy.default)
+        assert set(read.keys()) <= {
+            "Content-Type",
+            "MIME-Version",
+            "Subject",
+            "From",
+            "To",
+            "Date",
+            "Message-ID",
+            "Auto-Submitted",
+        }
+        assert len(read["To"].addresses) == 1
+        assert read["To"].addresses[0].domain in {"seller.example", "buyer.example"}
+        assert "evil.example" not in str(read["Subject"])
+        html = read.get_body(("html",)).get_content()
+        for link in re.findall(r'(?:href|src)="([^"]*)"', html):
+            assert link.startswith(settings.SITE_URL), link
