@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.http import url_has_allowed_host_and_scheme
+from django_htmx.http import HttpResponseClientRedirect
 
 from .actors import Actor, Door, Role
 from .queries import membership_of
@@ -74,7 +75,11 @@ def buyer_page(view: View) -> View:
 def sign_in_first(request: HttpRequest) -> HttpResponse:
     """Send a visitor to sign in and then back, to a page that only shows: nothing is done on the way back."""
     back = request.get_full_path() if request.method in {"GET", "HEAD"} else _page_before(request)
-    return HttpResponseRedirect(f"{settings.LOGIN_URL}?{urlencode({'next': back})}")
+    address = f"{settings.LOGIN_URL}?{urlencode({'next': back})}"
+    # A piece of a page that was asked for in the background takes the whole window along.
+    return (
+        HttpResponseClientRedirect(address) if request.headers.get("HX-Request") else HttpResponseRedirect(address)
+    )
 
 
 def _page_before(request: HttpRequest) -> str:

@@ -6,16 +6,19 @@ from django.conf import settings
 from django.utils.functional import SimpleLazyObject
 
 from accounts.queries import membership_of
+from orders.lists import open_requests_count
 
 
 def portal(request):
     """Give templates the operator's names, the person's look, and a fresh key for each form shown."""
     user = getattr(request, "user", None)
+    membership = SimpleLazyObject(lambda: getattr(request, "membership", None) or membership_of(user))
     return {
         "brand_name": str(settings.BRAND_NAME),
         "portal_name": str(settings.PORTAL_NAME),
         "is_demo": settings.DEMO,
         "look": getattr(user, "look", "auto"),
-        "membership": SimpleLazyObject(lambda: getattr(request, "membership", None) or membership_of(user)),
+        "membership": membership,
+        "waiting": SimpleLazyObject(lambda: open_requests_count(membership.seller_id)),
         "act_key": uuid4().hex,
     }

@@ -77,7 +77,9 @@ class Standing:
     @property
     def direct_until(self) -> datetime | None:
         """The end of the direct window; None while payment is being verified, when there is no end."""
-        return None if self.order.status == Status.PENDING else self.rules.direct_until(self.order.placed_at)
+        if self.order.status == Status.PENDING and self.rules.direct_cancel_while_pending:
+            return None
+        return self.rules.direct_until(self.order.placed_at)
 
     @property
     def may_ask_later(self) -> bool:
