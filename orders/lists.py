@@ -4,19 +4,18 @@ Pages are cut by key, never by OFFSET; a list that sorts by something only some 
 one after the other, each with an index of its own. Counts stop at a cap.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.contrib.postgres.expressions import ArraySubquery
 from django.core import signing
 from django.db import connection
-from django.db.models import F, OuterRef, Q, QuerySet
-from django.db.models.functions import JSONObject, Lower
+from django.db.models.functions import Lower
 
 from . import rules
 from .models import Order, OrderItem, Recipient
@@ -33,7 +32,7 @@ CANCEL_SOON = timedelta(hours=72)
 SORT_ANSWER, SORT_SHIP_BY, SORT_NEWEST = "answer", "ship_by", "newest"
 SORTS = (SORT_ANSWER, SORT_SHIP_BY, SORT_NEWEST)
 
-OPEN = sorted(rules.OPEN_STATUSES)
+_SIGNS_OF_LIKE, _ESCAPED = re.compile(r"[%_\\]"), r"\\\g<0>"
 _NUMBER = re.compile(r"([0-9]{3})-?([0-9]{7})-?([0-9]{7})")
 
 
@@ -117,36 +116,35 @@ class BadCursor(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One stretch of a list: which orders, in which order. `keys` are (field, descending); id is always last."""
+    """One stretch of a list: which orders, in the order of one column and then of their keys, up or down."""
 
-    only: Q
-    keys: tuple[tuple[str, bool], ...]
+    only: str
+    column: str
+    down: bool = False
 
-    def ordering(self, *, backwards: bool) -> list[str]:
-        return [f"{'-' if descending != backwards else ''}{name}" for name, descending in self.keys]
+    def ordering(self, *, backwards: bool) -> str:
+        """What follows ORDER BY."""
+        way = "DESC" if self.down != backwards else "ASC"
+        return f"{self.column} {way}, id {way}"
 
-    def beyond(self, values: Sequence[Any], *, backwards: bool) -> Q:
-        """Rows behind (or before) a key; all fields of a lane run the same way, so this is a row comparison."""
-        (first, descending), (second, _) = self.keys
-        operator = "lt" if descending != backwards else "gt"
-        # The first half is implied by the second; it is what lets the index be entered at the right place.
-        return Q(**{f"{first}__{operator}e": values[0]}) & (
-            Q(**{f"{first}__{operator}": values[0]}) | Q(**{first: values[0], f"{second}__{operator}": values[1]})
-        )
+    def beyond(self, *, backwards: bool) -> str:
+        """Orders behind (or before) the key of a cursor: a row comparison, which enters the index at its place."""
+        return f"({self.column}, id) {'<' if self.down != backwards else '>'} (%(edge)s, %(edge_id)s)"
 
 
-_NEWEST = (("placed_at", True), ("id", True))
+_NEWEST = Lane("true", "placed_at", down=True)
 _LANES = {
-    SORT_NEWEST: (Lane(Q(), _NEWEST),),
+    SORT_NEWEST: (_NEWEST,),
     SORT_ANSWER: (
-        Lane(Q(answer_due_at__isnull=False), (("answer_due_at", False), ("id", False))),
-        Lane(Q(answer_due_at__isnull=True), _NEWEST),
+        Lane("answer_due_at IS NOT NULL", "answer_due_at"),
+        Lane("answer_due_at IS NULL", "placed_at", down=True),
     ),
     SORT_SHIP_BY: (
-        Lane(Q(ship_by_date__isnull=False), (("ship_by_date", False), ("id", False))),
-        Lane(Q(ship_by_date__isnull=True), _NEWEST),
+        Lane("ship_by_date IS NOT NULL", "ship_by_date"),
+        Lane("ship_by_date IS NULL", "placed_at", down=True),
     ),
 }
+_IS_OPEN = "status IN ('PARTIALLY_SHIPPED', 'UNSHIPPED')"
 
 
 # --- 注文管理 ---------------------------------------------------------------------------------------------
@@ -157,36 +155,49 @@ def page_of_seller(seller_id: int, wish: Wish, *, cursor: str, now: datetime, si
 
     Raises BadCursor if `cursor` was altered or was made for another shop or other filters.
     """
-    orders = Order.objects.filter(seller_id=seller_id)
+    asked = ["seller_id = %(seller)s"]
+    values: dict[str, Any] = {"seller": seller_id, "today": local_day(now), "soon": now + CANCEL_SOON}
     if wish.status:
-        orders = orders.filter(status=wish.status)
+        asked.append("status = %(status)s")
+        values["status"] = wish.status
     if wish.placed_from:
-        orders = orders.filter(placed_at__gte=rules.start_of_day(wish.placed_from, zone()))
+        asked.append("placed_at >= %(since)s")
+        values["since"] = rules.start_of_day(wish.placed_from, zone())
     if wish.placed_to and wish.placed_to < date.max:
-        orders = orders.filter(placed_at__lt=rules.start_of_day(wish.placed_to + timedelta(days=1), zone()))
+        asked.append("placed_at < %(until)s")
+        values["until"] = rules.start_of_day(wish.placed_to + timedelta(days=1), zone())
     capped = False
     if wish.q:
-        found = _search(seller_id, wish.q)
-        capped = len(found) > SEARCH_CAP
-        orders = orders.filter(pk__in=found[:SEARCH_CAP])
+        wanted = unicodedata.normalize("NFKC", wish.q).replace("\u200b", "").strip()
+        if match := _NUMBER.fullmatch(wanted.replace(" ", "")):
+            asked.append("number = %(number)s")
+            values["number"] = "-".join(match.groups())
+        elif "@" in wanted:
+            asked.append("buyer_id = (SELECT id FROM accounts_user WHERE email = %(email)s)")
+            values["email"] = wanted.lower()
+        else:
+            found = _starting_with(seller_id, wanted.lower())
+            capped = len(found) > SEARCH_CAP
+            asked.append("id = ANY(%(found)s::bigint[])")
+            values["found"] = found[:SEARCH_CAP]
     scope = f"seller {seller_id} {wish}"
-    rows, following, preceding = _cut(orders, _lanes_for(wish, now), cursor, scope, size)
+    rows, following, preceding = _cut(asked, values, _lanes_for(wish), cursor, scope, size)
     return Page(rows, following, preceding, capped)
 
 
-def _lanes_for(wish: Wish, now: datetime) -> tuple[Lane, ...]:
+def _lanes_for(wish: Wish) -> tuple[Lane, ...]:
     """The stretches of the list. A filter for urgent orders sorts by what is urgent about them."""
-    conditions = Q()
+    conditions: list[str] = []
     lanes = _LANES[wish.sort]
     if wish.late:
-        conditions &= Q(status__in=OPEN, ship_by_date__lt=local_day(now))
+        conditions += [_IS_OPEN, "ship_by_date < %(today)s"]
         lanes = _LANES[SORT_SHIP_BY][:1]
     if wish.due:
-        conditions &= Q(status__in=OPEN, auto_cancel_due_at__lte=now + CANCEL_SOON)
-        lanes = (Lane(Q(auto_cancel_due_at__isnull=False), (("auto_cancel_due_at", False), ("id", False))),)
+        conditions += [_IS_OPEN, "auto_cancel_due_at <= %(soon)s"]
+        lanes = (Lane("auto_cancel_due_at IS NOT NULL", "auto_cancel_due_at"),)
     if wish.requested:
         lanes = _LANES[SORT_ANSWER][:1]
-    return tuple(Lane(lane.only & conditions, lane.keys) for lane in lanes)
+    return tuple(replace(lane, only=" AND ".join([lane.only, *conditions])) for lane in lanes)
 
 
 def counts_of_seller(seller_id: int, *, now: datetime) -> dict[str, int]:
@@ -199,10 +210,8 @@ def counts_of_seller(seller_id: int, *, now: datetime) -> dict[str, int]:
         "UNSHIPPED": tab.format("status = 'UNSHIPPED'", TAB_CAP),
         "PARTIALLY_SHIPPED": tab.format("status = 'PARTIALLY_SHIPPED'", TAB_CAP),
         "requested": tab.format("answer_due_at IS NOT NULL", CHIP_CAP),
-        "due": tab.format(
-            "status IN ('PARTIALLY_SHIPPED', 'UNSHIPPED') AND auto_cancel_due_at <= %(soon)s", CHIP_CAP
-        ),
-        "late": tab.format("status IN ('PARTIALLY_SHIPPED', 'UNSHIPPED') AND ship_by_date < %(today)s", CHIP_CAP),
+        "due": tab.format(f"{_IS_OPEN} AND auto_cancel_due_at <= %(soon)s", CHIP_CAP),
+        "late": tab.format(f"{_IS_OPEN} AND ship_by_date < %(today)s", CHIP_CAP),
     }
     with connection.cursor() as cursor:
         cursor.execute(
@@ -217,25 +226,19 @@ def open_requests_count(seller_id: int) -> int:
     return Order.objects.filter(seller_id=seller_id, answer_due_at__isnull=False)[:CHIP_CAP].count()
 
 
-def _search(seller_id: int, text: str) -> list[int]:
-    """Keys of the shop's orders that match, at most one more than the cap; the text's form picks the index."""
-    wanted = unicodedata.normalize("NFKC", text).replace("\u200b", "").strip()
-    if match := _NUMBER.fullmatch(wanted.replace(" ", "")):
-        return list(
-            Order.objects.filter(number="-".join(match.groups()), seller_id=seller_id).values_list("pk", flat=True)
-        )
-    if "@" in wanted:
-        by_mail = Order.objects.filter(seller_id=seller_id, buyer__email=wanted.lower())
-        return list(by_mail.order_by("-placed_at", "-pk").values_list("pk", flat=True)[: SEARCH_CAP + 1])
-    found: list[int] = []
-    for model, column in ((OrderItem, "sku"), (Recipient, "name")):
-        matches = (
-            model.objects.filter(seller_id=seller_id)
-            .annotate(folded=Lower(column))
-            .filter(folded__startswith=wanted.lower())
-        )
-        found += matches.values_list("order_id", flat=True)[: SEARCH_CAP + 1 - len(found)]
-    return found
+def _starting_with(seller_id: int, wanted: str) -> list[int]:
+    """Keys of the shop's orders with such a SKU or recipient, at most one more than the cap.
+
+    Asked before the page, so that the page's own statement is planned for so few keys.
+    """
+    by_sku, by_name = (
+        model.objects.filter(seller_id=seller_id)
+        .annotate(folded=Lower(column))
+        .filter(folded__startswith=wanted)
+        .values_list("order_id", flat=True)
+        for model, column in ((OrderItem, "sku"), (Recipient, "name"))
+    )
+    return list(by_sku.union(by_name, all=True)[: SEARCH_CAP + 1])
 
 
 # --- 注文履歴 ---------------------------------------------------------------------------------------------
@@ -246,90 +249,96 @@ def page_of_buyer(user_id: int, *, q: str, cursor: str, size: int = 10) -> Page:
 
     Raises BadCursor if `cursor` was altered or was made for another person or search.
     """
-    orders = Order.objects.filter(buyer_id=user_id)
+    asked = ["buyer_id = %(buyer)s"]
+    values: dict[str, Any] = {"buyer": user_id}
     wanted = unicodedata.normalize("NFKC", q).strip()
     if match := _NUMBER.fullmatch(wanted.replace(" ", "")):
-        orders = orders.filter(number="-".join(match.groups()))
+        asked.append("number = %(number)s")
+        values["number"] = "-".join(match.groups())
     elif wanted:
-        titled = OrderItem.objects.filter(order__buyer_id=user_id, title__icontains=wanted)
-        orders = orders.filter(pk__in=titled.values("order_id"))
-    rows, following, preceding = _cut(orders, _LANES[SORT_NEWEST], cursor, f"buyer {user_id} {wanted}", size)
+        asked.append(
+            "EXISTS (SELECT FROM orders_orderitem AS i"
+            " WHERE i.order_id = orders_order.id AND upper(i.title) LIKE upper(%(title)s))"
+        )
+        values["title"] = f"%{_SIGNS_OF_LIKE.sub(_ESCAPED, wanted)}%"
+    rows, following, preceding = _cut(asked, values, (_NEWEST,), cursor, f"buyer {user_id} {wanted}", size)
     return Page(rows, following, preceding)
 
 
 # --- cutting by key ---------------------------------------------------------------------------------------
 
-_COLUMNS = (
-    "pk",
-    "number",
-    "status",
-    "placed_at",
-    "payment_verified_at",
-    "ship_by_date",
-    "auto_cancel_due_at",
-    "answer_due_at",
-    "cancelled_at",
-    "on_hold",
-    "fulfillment_channel",
-    "service_level",
-    "currency",
-    "total",
-    "version",
+# In the order of Row's fields. Only the orders of one page are looked up in other tables; a lane is not even entered
+# if those before it fill the page.
+_COLUMNS = """
+    id, number, status, placed_at, payment_verified_at, ship_by_date, auto_cancel_due_at, answer_due_at, cancelled_at,
+    on_hold, fulfillment_channel, service_level, currency, total, version
+"""
+_COLUMNS_OF_ORDER = ", ".join(f"o.{column.strip()}" for column in _COLUMNS.split(","))
+_LANE = """
+lane_{lane} AS (
+    SELECT {columns}, seller_id, {lane} AS lane, row_number() OVER (ORDER BY {ordering}) AS place
+    FROM orders_order WHERE {asked} ORDER BY {ordering} LIMIT %(size)s + 1
 )
-
-
-def _rows(orders: QuerySet[Order]) -> list[Row]:
-    lines = (
-        OrderItem.objects.filter(order_id=OuterRef("pk"))
-        .order_by("pk")
-        .values(
-            json=JSONObject(
-                key="pk",
-                sku="sku",
-                title="title",
-                ordered="quantity_ordered",
-                shipped="quantity_shipped",
-                cancelled="quantity_cancelled",
-                amount=F("item_price") + F("item_tax") - F("discount"),
-            )
-        )
-    )
-    values = orders.values_list(
-        *_COLUMNS, "seller__name", "recipient__name", "recipient__state", ArraySubquery(lines)
-    )
-    return [_row(*found) for found in values]
+"""
+_NOT_FULL = "(SELECT count(*) FROM lane_{lane}) <= %(size)s"
+_PAGE = """
+WITH {lanes}
+SELECT o.lane, {columns}, s.name, coalesce(r.name, ''), coalesce(r.state, ''), (
+    SELECT json_agg(json_build_array(i.id, i.sku, i.title, i.quantity_ordered, i.quantity_shipped,
+                                     i.quantity_cancelled, i.item_price + i.item_tax - i.discount) ORDER BY i.id)::text
+    FROM orders_orderitem AS i WHERE i.order_id = o.id
+)
+FROM ({union}) AS o
+JOIN accounts_seller AS s ON s.id = o.seller_id LEFT JOIN orders_recipient AS r ON r.order_id = o.id
+ORDER BY abs(o.lane - %(from_lane)s), o.place LIMIT %(size)s + 1
+"""
 
 
 def _row(*found: Any) -> Row:
-    *columns, seller_name, recipient_name, recipient_state, lines = found
-    return Row(
-        *columns,
-        seller_name,
-        recipient_name or "",
-        recipient_state or "",
-        tuple(Line(**line) for line in lines),
-    )
+    *columns, lines = found
+    columns.append(tuple(Line(*line) for line in json.loads(lines or "[]", parse_float=Decimal)))
+    return Row(*columns)
 
 
 def _cut(
-    orders: QuerySet[Order], lanes: Sequence[Lane], cursor: str, scope: str, size: int
+    asked: Sequence[str],
+    values: Mapping[str, Any],
+    lanes: Sequence[Lane],
+    cursor: str,
+    scope: str,
+    size: int,
 ) -> tuple[list[Row], str, str]:
-    """Rows of one page, and the cursors of the pages after and before it."""
+    """Rows of one page, in one statement whatever lanes they come from, and the cursors of its neighbours."""
     lane_index, key, backwards = _read_cursor(cursor, scope)
     if lane_index >= len(lanes):
         raise BadCursor
-    rows: list[tuple[int, Row]] = []
-    step = -1 if backwards else 1
-    for index in range(lane_index, -1 if backwards else len(lanes), step):
-        lane = lanes[index]
-        stretch = orders.filter(lane.only)
+    ways = range(lane_index, -1, -1) if backwards else range(lane_index, len(lanes))
+    stretches = []
+    for index in ways:
+        conditions = [*asked, lanes[index].only]
         if key and index == lane_index:
-            stretch = stretch.filter(lane.beyond(key, backwards=backwards))
-        wanted = size + 1 - len(rows)
-        found = _rows(stretch.order_by(*lane.ordering(backwards=backwards))[:wanted])
-        rows += [(index, row) for row in found]
-        if len(rows) > size:
-            break
+            conditions.append(lanes[index].beyond(backwards=backwards))
+        if index != lane_index:
+            conditions.append(_NOT_FULL.format(lane=index + 1 if backwards else index - 1))
+        stretches.append(
+            _LANE.format(
+                lane=index,
+                columns=_COLUMNS,
+                ordering=lanes[index].ordering(backwards=backwards),
+                asked=" AND ".join(conditions),
+            )
+        )
+    statement = _PAGE.format(
+        lanes=", ".join(stretches),
+        columns=_COLUMNS_OF_ORDER,
+        union=" UNION ALL ".join(f"SELECT * FROM lane_{index}" for index in ways),  # noqa: S608 - numbers
+    )
+    moment, edge_id = key or (None, None)
+    with connection.cursor() as found:
+        found.execute(
+            statement, {**values, "size": size, "from_lane": lane_index, "edge": moment, "edge_id": edge_id}
+        )
+        rows = [(lane, _row(*columns)) for lane, *columns in found.fetchall()]
     has_more = len(rows) > size
     rows = rows[:size]
     if backwards:
@@ -344,10 +353,9 @@ _SALT = "orders.lists"
 
 
 def _write_cursor(lanes: Sequence[Lane], index: int, row: Row, scope: str, *, backwards: bool) -> str:
-    (first, _), _ = lanes[index].keys
     edge: Mapping[str, Any] = {
         "lane": index,
-        "key": [getattr(row, first).isoformat(), row.pk],
+        "key": [getattr(row, lanes[index].column).isoformat(), row.pk],
         "back": backwards,
     }
     return signing.dumps(edge, salt=f"{_SALT}:{scope}")
