@@ -290,7 +290,7 @@ _LAYERS = (
         CASE WHEN line = 1 AND d.n %% 3 = 0 THEN 500 ELSE 0 END,
         CASE WHEN line = 1 AND d.n %% 3 = 0 THEN 50 ELSE 0 END, 0, true, ''
     FROM draft AS d, LATERAL generate_series(1, 2 - d.n %% 2) AS line, LATERAL (
-        SELECT (d.id * 7 + line * 3) %% 10 AS kind, (d.id * 13 + line * 29) %% 100 AS model,
+        SELECT (d.id * 7 + line * 3) %% 10 AS kind, (d.id / 7 + line * 29) %% 100 AS model,
                1 + (d.id %% 10 = 9)::int AS units
     ) AS what
     ORDER BY d.id, line
