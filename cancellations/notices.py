@@ -40,7 +40,7 @@ def mail_buyer(delivery: Delivery, *, now: datetime) -> None:
 
 def _mail_request(delivery: Delivery, now: datetime, template: str) -> None:
     request = queries.request_by_id(delivery.event.payload["request"])
-    order = order_queries.order_for_operator(request.order_id)
+    order = order_queries.order_for_mail(request.order_id)
     asked_for = {line.item_id: line.quantity for line in request.items.all()}
     send(
         Mail(
@@ -71,7 +71,7 @@ def _told(request: CancellationRequest) -> dict:
 
 def _mail_cancellation(delivery: Delivery, now: datetime, *, to_seller: bool) -> None:
     cancellation = queries.cancellation_of_event(delivery.event_id)
-    order = order_queries.order_for_operator(cancellation.order_id)
+    order = order_queries.order_for_mail(cancellation.order_id)
     cancelled = {line.item_id: line.quantity for line in cancellation.items.all()}
     remaining = {line.pk: line.quantity_open for line in order.lines if line.quantity_open}
     refund = payment_queries.refund_of_event(delivery.event_id)
@@ -92,6 +92,7 @@ def _mail_cancellation(delivery: Delivery, now: datetime, *, to_seller: bool) ->
                     "code": cancellation.code,
                     "reason": cancellation.reason,
                 },
+                "closes_request": _closes_request(cancellation),
                 "refund_amount": refund.amount if refund else None,
                 "not_charged": refund is None,
             },
@@ -99,6 +100,12 @@ def _mail_cancellation(delivery: Delivery, now: datetime, *, to_seller: bool) ->
         delivery,
         now=now,
     )
+
+
+def _closes_request(cancellation: Cancellation) -> bool:
+    """Whether this cancellation ended the buyer's request otherwise than asked."""
+    request = cancellation.request
+    return request is not None and bool(request.close_reason) and request.decided_at == cancellation.cancelled_at
 
 
 def mail_for(cancellation: Cancellation, *, to_seller: bool) -> str:
