@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 
 from django import template
 from django.conf import settings
@@ -217,6 +218,7 @@ def ship_by_note(day: date | None, now: datetime) -> str:
 
 
 @register.simple_tag
+@cache
 def icon(name: str, size: str = "") -> str:
     """One sign of the sprite. It never stands without words, so it is hidden from readers."""
     return format_html(
