@@ -148,7 +148,7 @@ def running_in(folder: Path) -> dict[int, str]:
         try:
             command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
             state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-            place = os.readlink(process / "cwd")
+            place = str((process / "cwd").readlink())
         except OSError:
             continue
         ours = str(folder) in command or place.startswith(str(folder))

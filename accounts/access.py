@@ -99,3 +99,14 @@ def seller_of(request: PersonRequest) -> Actor:
 def buyer_of(request: PersonRequest) -> Actor:
     """The buyer, acting on a page."""
     return Actor(Role.BUYER, Door.PAGE, request.user.pk, request.user.name)
+
+
+def operator_of(request: HttpRequest, door: Door = Door.ADMIN) -> Actor:
+    """The operator, acting in the admin.
+
+    Raises PermissionDenied for anybody without an operator's role.
+    """
+    user = request.user
+    if not user.is_authenticated or not user.operator_role:
+        raise PermissionDenied
+    return Actor(Role.MARKETPLACE, door, user.pk, user.name)

@@ -57,7 +57,7 @@ class CancelForm(VersionedActForm):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        choice(self, "reason").choices = [CHOOSE, *wording.seller_reasons(policy.SELLER_REASONS)]
+        choice(self, "reason").choices = [CHOOSE, *wording.reasons(policy.SELLER_REASONS)]
 
     @property
     def reason_chosen(self) -> Reason:
@@ -206,7 +206,7 @@ class CancelItemsForm(VersionedActForm):
             )
             self.fields[f"reason-{line.item_id}"] = forms.ChoiceField(
                 label=_("キャンセルの理由"),
-                choices=[CHOOSE, *wording.seller_reasons(policy.SELLER_REASONS)],
+                choices=[CHOOSE, *wording.reasons(policy.SELLER_REASONS)],
                 required=False,
                 initial=Reason.BUYER_CANCELED.value if chosen else "",
                 widget=forms.Select(attrs={"class": "form-select"}),

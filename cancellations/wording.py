@@ -114,9 +114,9 @@ def reason_label(reason: str) -> str:
     return str(Cancellation.Reason(reason).label)
 
 
-def seller_reasons(reasons: tuple[Reason, ...]) -> list[tuple[str, str]]:
-    """Choices of the seller's drop-down."""
-    return [(reason.value, reason_label(reason)) for reason in reasons]
+def reasons(of: tuple[Reason, ...]) -> list[tuple[str, str]]:
+    """Choices of a drop-down of reasons, in their order."""
+    return [(reason.value, reason_label(reason)) for reason in of]
 
 
 def who(row_who: Who) -> str:

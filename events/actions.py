@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.utils.module_loading import import_string
 
 from accounts.actors import Actor
+from accounts.models import User
 from accounts.queries import mail_recipients_of
 
 from .models import Delivery, Event, IdempotencyKey, SentMail
@@ -260,10 +261,17 @@ def pause_after(attempts: int) -> timedelta:
 
 
 def keep_mail(
-    delivery: Delivery, *, mail: str, message_id: str, subject: str, text: str, html: str, now: datetime
+    delivery: Delivery,
+    person: User,
+    *,
+    mail: str,
+    message_id: str,
+    subject: str,
+    text: str,
+    html: str,
+    now: datetime,
 ) -> None:
     """Keep a mail as it left; one row per delivery, whoever comes second changes nothing."""
-    person = delivery.recipient
     row = SentMail(
         delivery_key=delivery.key,
         message_id=message_id,
@@ -309,7 +317,7 @@ def once(*, owner: str, key: str, content: Any, now: datetime, act: Callable[[],
         row = IdempotencyKey.objects.select_for_update().get(owner=owner, key=key)
         if row.content_hash != content_hash:
             raise IdempotencyMismatch(key)
-        if row.state == IdempotencyKey.State.DONE:
+        if row.answer is not None:
             return row.answer
         answer = act()
         IdempotencyKey.objects.filter(pk=row.pk).update(state=IdempotencyKey.State.DONE, answer=answer)

@@ -44,6 +44,16 @@ class Event(models.Model):
     def __str__(self) -> str:
         return f"{self.name} #{self.pk}"
 
+    @property
+    def changed_order_id(self) -> int:
+        """The key of the order that this event changed.
+
+        Raises ValueError for an event that changed none.
+        """
+        if self.order_id is None:
+            raise ValueError(f"event {self.pk} changed no order")
+        return self.order_id
+
 
 class Delivery(models.Model):
     """Who must be told of an event: one listener, one recipient, until it is done."""

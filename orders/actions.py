@@ -340,7 +340,7 @@ def release(*, order_ids: Sequence[int], note: str, by: Actor, now: datetime) ->
     def end(order: Order) -> str | None:
         if not order.on_hold:
             return None
-        if order.auto_cancel_due_at:
+        if order.auto_cancel_due_at and order.held_at:
             order.auto_cancel_due_at += now - order.held_at
         order.on_hold, order.held_at = False, None
         return "order.released"

@@ -81,6 +81,8 @@ def send(mail: Mail, delivery: Delivery, *, now: datetime) -> None:
     Raises Undeliverable if the server refuses the address for good.
     """
     person = delivery.recipient
+    if person is None:
+        raise Undeliverable("a mail without a recipient")
     if has_left(delivery.key):
         return
     with override(person.language):
@@ -107,6 +109,7 @@ def send(mail: Mail, delivery: Delivery, *, now: datetime) -> None:
         raise
     keep_mail(
         delivery,
+        person,
         mail=mail.template,
         message_id=message_id,
         subject=subject,

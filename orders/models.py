@@ -61,6 +61,9 @@ class Order(models.Model):
     version = models.PositiveIntegerField(_("版"), default=0)
     last_updated_at = models.DateTimeField(_("最終更新日時"))
 
+    # The items, read once by `queries.attach_lines` and changed in memory under the order's lock.
+    lines: "list[OrderItem]"
+
     class Meta:
         verbose_name = verbose_name_plural = _("注文")
         indexes = [

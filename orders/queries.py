@@ -100,6 +100,16 @@ def order_for_operator(order_id: int) -> Order | None:
     return _whole(Order.objects.filter(pk=order_id))
 
 
+def order_for_mail(order_id: int) -> Order:
+    """The order a mail speaks of.
+
+    Raises Order.DoesNotExist if there is none.
+    """
+    if order := order_for_operator(order_id):
+        return order
+    raise Order.DoesNotExist(order_id)
+
+
 def _whole(found: QuerySet[Order]) -> Order | None:
     order = found.select_related("seller", "buyer", "recipient").first()
     if order:

@@ -73,7 +73,7 @@ def _already_cancelled(order: Order) -> Decimal:
     return sum(
         (
             rules.share(
-                amount=line.goods_amount,
+                amount=line.goods_amount or Decimal(0),
                 units=line.quantity_ordered,
                 before=0,
                 taken=line.quantity_cancelled,

@@ -20,7 +20,7 @@ from .providers.base import Answer
 
 def reserve(delivery: Delivery, *, now: datetime) -> None:
     """Reserve a placed order's money; held → payment verified, refused → the order is cancelled (MKT-3)."""
-    order_id = delivery.event.order_id
+    order_id = delivery.event.changed_order_id
     with transaction.atomic():
         order = lock_orders([order_id])[order_id]
         if order.status == Status.CANCELED and order_id not in queries.authorizations_of([order_id]):
@@ -65,7 +65,7 @@ def charge(delivery: Delivery, *, now: datetime) -> None:
 
 def release_authorization(delivery: Delivery, *, now: datetime) -> None:
     """Tell the provider to give up what a cancellation released."""
-    order_id = delivery.event.order_id
+    order_id = delivery.event.changed_order_id
     if queries.authorizations_of([order_id]).get(order_id) is None:
         return  # cancelled before anything was reserved
     authorization = _asked(order_id)

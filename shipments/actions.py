@@ -6,12 +6,12 @@ from datetime import date, datetime
 
 from accounts.actors import Actor
 from cancellations import policy
-from cancellations.actions import Case, judge, save_requests, settle_request
+from cancellations.actions import Case, judge, save_settled, settle_request
 from cancellations.models import CancellationRequest, RequestItem
 from cancellations.policy import Refusal
 from events.actions import Entry, record
 from orders import queries as order_queries
-from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, change, in_batches, outcome, save_lines, save_orders
+from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, change, in_batches, outcome
 from orders.models import Order
 from orders.outcomes import Outcome, Result
 from payments.actions import charge_on_confirmation, request_authorizations
@@ -64,7 +64,7 @@ def confirm_shipment(
     def act(batch: Sequence[ConfirmTarget]) -> list[Outcome]:
         confirmed: list[Confirmed] = []
 
-        def decide(case: Case) -> Outcome:
+        def decide(case: Case[ConfirmTarget]) -> Outcome:
             target, facts = case.target, case.facts
             units = facts.open_units() if target.units is None else target.units
             refusal = policy.why_seller_cannot_confirm(
@@ -95,7 +95,7 @@ def take_over_shipments(*, targets: Sequence[ConfirmTarget], by: Actor, now: dat
     def act(batch: Sequence[ConfirmTarget]) -> list[Outcome]:
         confirmed: list[Confirmed] = []
 
-        def decide(case: Case) -> Outcome:
+        def decide(case: Case[ConfirmTarget]) -> Outcome:
             facts = case.facts
             units = facts.open_units() if case.target.units is None else case.target.units
             if facts.status not in policy.OPEN:
@@ -115,7 +115,7 @@ def take_over_shipments(*, targets: Sequence[ConfirmTarget], by: Actor, now: dat
     return in_batches(targets, act, order_id=lambda target: target.order_id)
 
 
-def _ship_units(case: Case, units: Mapping[int, int], by: Actor, now: datetime) -> Confirmed:
+def _ship_units(case: Case[ConfirmTarget], units: Mapping[int, int], by: Actor, now: datetime) -> Confirmed:
     """Move units of a locked order to shipped and settle its open request, in memory."""
     for line in case.order.lines:
         line.quantity_shipped += units.get(line.pk, 0)
@@ -166,10 +166,4 @@ def _write(confirmed: Sequence[Confirmed], by: Actor, now: datetime, *, is_impor
         for shipment in shipments:
             first_shipments.setdefault(shipment.order_id, shipment.pk)
         charge_on_confirmation(first_shipments, request_authorizations(list(orders.values())))
-    requests = {one.request.pk: one for one in confirmed if one.request}
-    if requests:
-        save_requests(
-            [one.request for one in requests.values()], [line for one in requests.values() for line in one.lines]
-        )
-    save_lines({line.pk: line for one in confirmed for line in one.order.lines if line.pk in one.units}.values())
-    save_orders(orders.values())
+    save_settled(confirmed)

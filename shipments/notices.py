@@ -13,7 +13,7 @@ from . import queries
 def mail_buyer(delivery: Delivery, *, now: datetime) -> None:
     """Tell the buyer what left; M-09 carries the facts of M-10 and says that it is too late to cancel."""
     shipment = queries.shipment_of_event(delivery.event_id)
-    order = order_queries.order_for_operator(shipment.order_id)
+    order = order_queries.order_for_mail(shipment.order_id)
     charge = payment_queries.charge_of_event(delivery.event_id)
     shipped = {line.item_id: line.quantity for line in shipment.items.all()}
     remaining = {line.pk: line.quantity_open for line in order.lines if line.quantity_open}

@@ -13,7 +13,7 @@ from accounts.models import Membership, Seller, User
 from orders.actions import ItemDraft, OrderDraft, place_orders
 from orders.models import Order
 
-PASSWORD = "demo-portal-2026"  # noqa: S105 - the demo's published password
+PASSWORD = "demo-portal-2026"
 # A Wednesday noon in Tokyo.
 NOON = datetime(2026, 7, 1, 3, 0, tzinfo=UTC)
 SYSTEM = Actor(Role.SYSTEM, Door.COMMAND)
@@ -56,7 +56,13 @@ def order(
     **fields,
 ) -> Order:
     """A placed order; ship-by three days after, unless said otherwise."""
-    recipient = {"name": "森下 遥", "state": "京都府", "city": "京都市", "line1": "見本町 12-3", "postal_code": "604-0000"}
+    recipient = {
+        "name": "森下 遥",
+        "state": "京都府",
+        "city": "京都市",
+        "line1": "見本町 12-3",
+        "postal_code": "604-0000",
+    }
     (placed,) = place_orders(
         drafts=[
             OrderDraft(

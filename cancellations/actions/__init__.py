@@ -6,7 +6,7 @@ target (wall 2). What was decided under the lock is written together with its ev
 
 from .cancelling import cancel, facts_from
 from .policies import start_policy
-from .requests import decline, request_cancellation, save_requests, see_requests, settle_request, withdraw
+from .requests import decline, request_cancellation, save_settled, see_requests, settle_request, withdraw
 from .sweep import cancel_overdue, run_sweep
 from .targets import CancelTarget, Case, DeclineTarget, RequestTarget, WithdrawTarget, judge
 
@@ -23,7 +23,7 @@ __all__ = [
     "judge",
     "request_cancellation",
     "run_sweep",
-    "save_requests",
+    "save_settled",
     "see_requests",
     "settle_request",
     "start_policy",

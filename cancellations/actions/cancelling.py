@@ -14,13 +14,13 @@ from events.actions import Entry, record
 from events.setwise import insert
 from orders import queries as order_queries
 from orders import rules as order_rules
-from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, change, outcome, save_lines, save_orders
+from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, change, outcome
 from orders.models import Order
 from orders.outcomes import Outcome, Result
 from payments import queries as payment_queries
 from payments.actions import MoneyBack, give_back
 
-from .requests import save_requests, settle_request
+from .requests import save_settled, settle_request
 from .targets import CancelTarget, Case, batches, judge
 
 # How an open request ends when its units are cancelled for these reasons; any other is the seller's (domain 8).
@@ -48,6 +48,10 @@ class Done:
     was_visible: bool
     version: int
 
+    @property
+    def units(self) -> policy.Units:
+        return self.facts.units
+
 
 def cancel(
     *, targets: Sequence[CancelTarget], by: Actor, now: datetime, unattended: bool = False
@@ -73,12 +77,11 @@ def cancel_locked(
     done: list[Done] = []
     ended_for = _ended_for(locked)
 
-    def decide(case: Case) -> Outcome:
+    def decide(case: Case[CancelTarget]) -> Outcome:
         target, order, facts = case.target, case.order, case.facts
-        whole = target.units is None
-        units = facts.open_units() if whole else target.units
+        units = facts.open_units() if target.units is None else target.units
         refusal = policy.why_cannot_cancel(
-            facts, units, role=by.role, reason=target.reason, whole=whole, rules=rules, now=now
+            facts, units, role=by.role, reason=target.reason, whole=target.units is None, rules=rules, now=now
         )
         if refusal and ended_for.get(order.pk) == target.reason:
             return outcome(order, Result.NO_CHANGE)
@@ -184,7 +187,7 @@ def _write(done: Sequence[Done], rules: policy.Rules, by: Actor, now: datetime) 
     units = [
         (cancellation_id, item_id, quantity, one.amounts[item_id])
         for one, cancellation_id in zip(done, cancellation_ids, strict=True)
-        for item_id, quantity in one.facts.units.items()
+        for item_id, quantity in one.units.items()
     ]
     insert(
         CancellationItem,
@@ -197,20 +200,14 @@ def _write(done: Sequence[Done], rules: policy.Rules, by: Actor, now: datetime) 
     )
     give_back(
         [
-            MoneyBack(one.order, event_id, one.amounts, one.facts.units, whole=one.whole)
+            MoneyBack(one.order, event_id, one.amounts, one.units, whole=one.whole)
             for one, event_id in zip(done, event_ids, strict=True)
         ],
         authorizations=authorizations,
         charges=charges,
         now=now,
     )
-    requests = {one.request.pk: one for one in done if one.request}
-    if requests:
-        save_requests(
-            [one.request for one in requests.values()], [line for one in requests.values() for line in one.lines]
-        )
-    save_lines({line.pk: line for one in done for line in one.order.lines if line.pk in one.facts.units}.values())
-    save_orders({one.order.pk: one.order for one in done}.values())
+    save_settled(done)
 
 
 def _restocks(target: CancelTarget) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from accounts.actors import Actor
 from cancellations import policy, queries
@@ -9,7 +10,7 @@ from cancellations.models import CancellationRequest, RequestItem
 from cancellations.policy import Refusal
 from events.actions import Entry, record
 from orders import queries as order_queries
-from orders.actions import change, outcome, save_orders
+from orders.actions import change, outcome, save_lines, save_orders
 from orders.models import Order
 from orders.outcomes import Outcome, Result
 
@@ -24,7 +25,7 @@ def request_cancellation(*, targets: Sequence[RequestTarget], by: Actor, now: da
     def act(batch: Sequence[RequestTarget]) -> list[Outcome]:
         made: list[tuple[Order, CancellationRequest, policy.Units]] = []
 
-        def decide(case: Case) -> Outcome:
+        def decide(case: Case[RequestTarget]) -> Outcome:
             target, order, facts = case.target, case.order, case.facts
             units = facts.open_units() if target.units is None else target.units
             if refusal := policy.why_buyer_cannot_request(facts, units, rules, today):
@@ -75,6 +76,7 @@ def withdraw(*, targets: Sequence[WithdrawTarget], by: Actor, now: datetime) -> 
         event="cancellation.withdrawn",
         status=policy.RequestStatus.WITHDRAWN,
         refuse=lambda _, facts: policy.why_buyer_cannot_withdraw(facts),
+        answer=lambda _, request: None,
         by=by,
         now=now,
     )
@@ -90,11 +92,17 @@ def decline(*, targets: Sequence[DeclineTarget], by: Actor, now: datetime) -> li
         needs_text = target.reason == policy.DeclineReason.OTHER
         return Refusal.REASON_REQUIRED if needs_text and not target.text else None
 
+    def answer(target: DeclineTarget, request: CancellationRequest) -> None:
+        request.decline_reason = target.reason
+        request.decline_text = target.text
+        request.decline_tracking = target.tracking
+
     return _end_requests(
         targets,
         event="cancellation.declined",
         status=policy.RequestStatus.DECLINED,
         refuse=refuse,
+        answer=answer,
         by=by,
         now=now,
     )
@@ -106,30 +114,29 @@ def _end_requests(
     event: str,
     status: policy.RequestStatus,
     refuse: Callable[[Target, policy.OrderFacts], Refusal | None],
+    answer: Callable[[Target, CancellationRequest], None],
     by: Actor,
     now: datetime,
 ) -> list[Outcome]:
-    """End open requests without cancelling anything."""
+    """End open requests without cancelling anything; `answer` writes what was said to them."""
 
     def act(batch: Sequence[Target]) -> list[Outcome]:
         ended: list[tuple[Order, CancellationRequest]] = []
         lines: list[RequestItem] = []
 
-        def decide(case: Case) -> Outcome:
-            order = case.order
-            if refusal := refuse(case.target, case.facts):
-                return outcome(order, Result.ERROR, refusal)
-            request = case.asked.open
-            if status == policy.RequestStatus.DECLINED:
-                request.decline_reason = case.target.reason
-                request.decline_text = case.target.text
-                request.decline_tracking = case.target.tracking
+        def decide(case: Case[Target]) -> Outcome:
+            order, request = case.order, case.asked.open
+            refusal = refuse(case.target, case.facts)
+            if refusal or request is None:
+                return outcome(order, Result.ERROR, refusal or Refusal.REQUEST_NOT_OPEN)
+            answer(case.target, request)
             for line in case.asked.lines:
                 if line.quantity_open:
                     line.quantity_open, line.state = 0, RequestItem.State(status)
             lines.extend(case.asked.lines)
             was_partly_approved = any(line.quantity_approved for line in case.asked.lines)
-            _close(case, policy.RequestStatus.PARTLY_APPROVED if was_partly_approved else status, "", by, now)
+            reached = policy.RequestStatus.PARTLY_APPROVED if was_partly_approved else status
+            _close(case, request, reached, "", by, now)
             change(order, now=now)
             ended.append((order, request))
             return outcome(order, Result.DONE)
@@ -148,9 +155,15 @@ def _end_requests(
     return batches(targets, act)
 
 
-def _close(case: Case, status: policy.RequestStatus, close_reason: str, by: Actor, now: datetime) -> None:
+def _close(
+    case: Case[Target],
+    request: CancellationRequest,
+    status: policy.RequestStatus,
+    close_reason: str,
+    by: Actor,
+    now: datetime,
+) -> None:
     """Decide the open request of a locked order, in memory."""
-    request = case.asked.open
     request.status, request.close_reason = CancellationRequest.Status(status), close_reason
     request.decided_at, request.decided_by_id = now, by.user_id
     request.version += 1
@@ -177,6 +190,31 @@ def save_requests(requests: Sequence[CancellationRequest], lines: Sequence[Reque
     RequestItem.objects.bulk_update(lines, ["quantity_approved", "quantity_open", "state"])
 
 
+class Settled(Protocol):
+    """An order whose units left, and what became of its open request, before it is written."""
+
+    @property
+    def order(self) -> Order: ...
+    @property
+    def units(self) -> policy.Units: ...
+    @property
+    def request(self) -> CancellationRequest | None: ...
+    @property
+    def lines(self) -> Sequence[RequestItem]: ...
+
+
+def save_settled(settled: Sequence[Settled]) -> None:
+    """Write quantities, settled requests and states of locked orders, in one statement per table."""
+    requests = {one.request.pk: (one.request, one.lines) for one in settled if one.request}
+    if requests:
+        save_requests(
+            [request for request, _ in requests.values()],
+            [line for _, lines in requests.values() for line in lines],
+        )
+    save_lines({line.pk: line for one in settled for line in one.order.lines if line.pk in one.units}.values())
+    save_orders({one.order.pk: one.order for one in settled}.values())
+
+
 def see_requests(*, seller_id: int, order_ids: Sequence[int], now: datetime) -> int:
     """Note once that the seller saw these open requests; no change of the order (domain 8). Returns how many."""
     return CancellationRequest.objects.filter(
@@ -188,7 +226,7 @@ def see_requests(*, seller_id: int, order_ids: Sequence[int], now: datetime) -> 
 
 
 def settle_request(
-    case: Case,
+    case: Case[Target],
     *,
     units: policy.Units,
     approves: bool,
@@ -218,5 +256,5 @@ def settle_request(
         settled.append(after)
     status = policy.status_of_settled(settled, otherwise=policy.RequestStatus.CLOSED)
     if status != policy.RequestStatus.OPEN:
-        _close(case, status, close_reason if status != policy.RequestStatus.APPROVED else "", by, now)
+        _close(case, request, status, close_reason if status != policy.RequestStatus.APPROVED else "", by, now)
     return request

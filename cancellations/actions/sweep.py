@@ -55,7 +55,7 @@ def run_sweep(*, now: datetime, process_now: datetime | None = None) -> SweepRun
     `process_now` is the caller's own clock; if it is off the database's by over a minute, nothing is cancelled.
     """
     oldest = order_queries.overdue(now).first()
-    run = SweepRun.objects.create(started_at=now, oldest_due_at=oldest and oldest.auto_cancel_due_at)
+    run = SweepRun.objects.create(started_at=now, oldest_due_at=oldest.auto_cancel_due_at if oldest else None)
     if process_now is not None and abs(process_now - now) > GREATEST_SKEW:
         run.refusal = f"clock skew of {abs(process_now - now)}"
         logger.error("The sweep cancels nothing: %s", run.refusal)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from cancellations import policy, queries
 from cancellations.policy import Reason, Refusal
@@ -57,14 +57,18 @@ class DeclineTarget:
     expected_version: int | None = None
 
 
-class Target(Protocol):
+class HasOrder(Protocol):
     """What all targets have in common."""
 
-    order_id: int
+    @property
+    def order_id(self) -> int: ...
+
+
+Target = TypeVar("Target", bound=HasOrder)
 
 
 @dataclass(slots=True)
-class Case:
+class Case(Generic[Target]):
     """One target under the lock: its order, what was asked about it, and what the policy sees."""
 
     target: Target
@@ -80,7 +84,7 @@ class Case:
 def judge(
     targets: Sequence[Target],
     locked: Mapping[int, Order],
-    decide: Callable[[Case], Outcome],
+    decide: Callable[[Case[Target]], Outcome],
 ) -> list[Outcome]:
     """Put each target to `decide`, which changes the case in memory and answers.
 

@@ -9,26 +9,30 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.actors import Actor, Door, Role
+from accounts.access import operator_of
+from accounts.actors import Door
 from accounts.admin import ReadOnlyAdmin, ReadOnlyInline
-from accounts.queries import sellers
+from accounts.queries import seller_by_reference, sellers
 from orders import imports
 from orders.models import Import, ImportLine
+
+
+def _shops() -> list[tuple[str, str]]:
+    return [("", "—"), *((str(seller.pk), str(seller)) for seller in sellers())]
 
 
 class ImportForm(forms.Form):
     """An order file and the shop it belongs to."""
 
-    seller = forms.ChoiceField(label=_("出品者"))
+    seller = forms.ChoiceField(label=_("出品者"), choices=_shops)
     file = forms.FileField(
         label=_("注文レポートのファイル"),
         help_text=_("タブ区切り。UTF-8 または Shift_JIS（CP932）。3種類のレイアウトを見分けます。"),
     )
 
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        self.shops = {str(seller.pk): seller for seller in sellers()}
-        self.fields["seller"].choices = [("", "—"), *((key, str(seller)) for key, seller in self.shops.items())]
+    def clean_seller(self):
+        """The shop itself."""
+        return seller_by_reference(self.cleaned_data["seller"])
 
 
 class ImportLineInline(ReadOnlyInline):
@@ -36,7 +40,6 @@ class ImportLineInline(ReadOnlyInline):
 
     model = ImportLine
     fields = ["line_number", "order_number", "result", "code", "detail"]
-    readonly_fields = fields
 
 
 @admin.register(Import)
@@ -71,10 +74,10 @@ class ImportAdmin(ReadOnlyAdmin):
         if is_sent and form.is_valid():
             upload = form.cleaned_data["file"]
             started = imports.start_import(
-                seller=form.shops[form.cleaned_data["seller"]],
+                seller=form.cleaned_data["seller"],
                 file_name=upload.name,
                 content=upload.file,
-                by=Actor(Role.MARKETPLACE, Door.IMPORT, request.user.pk, request.user.name),
+                by=operator_of(request, Door.IMPORT),
                 now=timezone.now(),
             )
             messages.success(request, _("取り込みを開始しました。この画面を開き直すと進み具合を確認できます。"))

@@ -6,15 +6,16 @@ from datetime import date
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.core.validators import MaxValueValidator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.actors import Actor, Door, Role
+from accounts.access import operator_of
+from accounts.actors import Actor
 from accounts.admin import ReadOnlyAdmin, ReadOnlyInline
 from cancellations import policy, wording
 from cancellations.actions import CancelTarget, cancel
@@ -40,57 +41,48 @@ class ItemInline(ReadOnlyInline):
         "quantity_cancelled",
         "item_price",
     ]
-    readonly_fields = fields
 
 
 class RecipientInline(ReadOnlyInline):
     model = Recipient
     fields = ["name", "postal_code", "state", "city", "line1", "line2", "line3", "phone"]
-    readonly_fields = fields
 
 
 class RequestInline(ReadOnlyInline):
     model = CancellationRequest
     fields = ["requested_at", "status", "reason_label", "buyer_text", "response_due_at", "decided_at"]
-    readonly_fields = fields
     show_change_link = True
 
 
 class CancellationInline(ReadOnlyInline):
     model = Cancellation
     fields = ["cancelled_at", "role", "reason", "code", "counted", "sentence"]
-    readonly_fields = fields
     show_change_link = True
 
 
 class ShipmentInline(ReadOnlyInline):
     model = Shipment
     fields = ["confirmed_at", "shipped_on", "carrier", "tracking_number"]
-    readonly_fields = fields
 
 
 class AuthorizationInline(ReadOnlyInline):
     model = Authorization
     fields = ["state", "amount", "released", "currency", "provider", "provider_ref"]
-    readonly_fields = fields
 
 
 class ChargeInline(ReadOnlyInline):
     model = Charge
     fields = ["state", "amount", "currency", "charged_at", "provider_ref"]
-    readonly_fields = fields
 
 
 class RefundInline(ReadOnlyInline):
     model = Refund
     fields = ["state", "amount", "currency", "reason", "requested_at", "refunded_at"]
-    readonly_fields = fields
 
 
 class EventInline(ReadOnlyInline):
     model = Event
     fields = ["order_version", "happened_at", "name", "role", "door", "actor_name", "payload"]
-    readonly_fields = fields
     ordering = ["-order_version"]
 
 
@@ -118,28 +110,25 @@ class ShipByForm(NoteForm):
     field_order = ["ship_by_date", "note"]
 
 
+def _reasons() -> list:
+    """The marketplace's reasons, and the seller's for support that acts for the seller."""
+    return [
+        ("", "—"),
+        (_("マーケットプレイスの理由"), wording.reasons(policy.MARKETPLACE_REASONS)),
+        (_("出品者に代わってキャンセル（出品者の理由で判定）"), wording.reasons(policy.SELLER_REASONS)),
+    ]
+
+
 class CancelForm(NoteForm):
     """A cancellation by the marketplace, or by support for one side (domain 5.3)."""
 
-    reason = forms.ChoiceField(label=_("キャンセルの理由"))
+    reason = forms.ChoiceField(label=_("キャンセルの理由"), choices=_reasons)
     counts = forms.BooleanField(
         label=_("キャンセル率に含める"),
         required=False,
         help_text=_("「マーケットプレイスのその他の理由」の場合のみ使われます。"),
     )
     field_order = ["reason", "counts", "note"]
-
-    def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        of_seller = [(reason.value, wording.reason_label(reason)) for reason in policy.SELLER_REASONS]
-        self.fields["reason"].choices = [
-            ("", "—"),
-            (
-                _("マーケットプレイスの理由"),
-                [(reason.value, wording.reason_label(reason)) for reason in policy.MARKETPLACE_REASONS],
-            ),
-            (_("出品者に代わってキャンセル（出品者の理由で判定）"), of_seller),
-        ]
 
 
 def _verify(order_id: int, form: forms.Form, by: Actor, now) -> list[Outcome]:
@@ -179,7 +168,7 @@ def _cancel(order_id: int, form: forms.Form, by: Actor, now) -> list[Outcome]:
 class Act:
     """One button on an order: its words, its form, the action it calls, and the states it is offered in."""
 
-    label: str
+    label: Promise
     form: type[forms.Form]
     run: Callable[..., list[Outcome]]
     offered: Callable[[Order], bool]
@@ -248,15 +237,13 @@ class OrderAdmin(ReadOnlyAdmin):
 
     def act(self, request: HttpRequest, order_id: int, act: str) -> HttpResponse:
         """Ask for what the act needs, then call its action."""
-        if not request.user.operator_role:
-            raise PermissionDenied
+        by = operator_of(request)
         order = queries.order_for_operator(order_id)
         chosen = ACTS.get(act)
         if order is None or chosen is None:
             raise Http404
         form = chosen.form(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
-            by = Actor(Role.MARKETPLACE, Door.ADMIN, request.user.pk, request.user.name)
             try:
                 sole(chosen.run(order.pk, form, by, timezone.now()))
             except Refused as refused:

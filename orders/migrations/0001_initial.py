@@ -344,9 +344,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="order",
             index=models.Index(
-                condition=models.Q(
-                    ("status__in", ["PARTIALLY_SHIPPED", "UNSHIPPED"])
-                ),
+                condition=models.Q(("status__in", ["PARTIALLY_SHIPPED", "UNSHIPPED"])),
                 fields=["seller", "auto_cancel_due_at", "id"],
                 name="open_orders_by_due",
             ),
@@ -354,9 +352,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="order",
             index=models.Index(
-                condition=models.Q(
-                    ("status__in", ["PARTIALLY_SHIPPED", "UNSHIPPED"])
-                ),
+                condition=models.Q(("status__in", ["PARTIALLY_SHIPPED", "UNSHIPPED"])),
                 fields=["seller", "ship_by_date", "id"],
                 name="open_orders_by_ship_by",
             ),

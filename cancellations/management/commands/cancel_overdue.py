@@ -39,13 +39,17 @@ class Command(BaseCommand):
         count = order_queries.count_overdue(now)
         named: list[Order] = list(order_queries.overdue(now)[:NAMED])
         if as_json:
-            orders = [{"number": order.number, "due_at": order.auto_cancel_due_at.isoformat()} for order in named]
+            orders = [{"number": order.number, "due_at": _due(order)} for order in named]
             answer = {"now": now.isoformat(), "dry_run": True, "would_cancel": count, "orders": orders}
             self.stdout.write(json.dumps(answer))
             return
         for order in named:
-            self.stdout.write(f"{order.number}  due {order.auto_cancel_due_at.isoformat()}")
+            self.stdout.write(f"{order.number}  due {_due(order)}")
         self.stdout.write(f"{count} would be cancelled")
+
+
+def _due(order: Order) -> str:
+    return order.auto_cancel_due_at.isoformat() if order.auto_cancel_due_at else ""
 
 
 def _moment(text: str) -> datetime:
