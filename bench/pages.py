@@ -82,7 +82,7 @@ class Case:
     # A search with more matches than the portal shows: which of them it shows is the index's choice.
     same_rows: bool = True
     duel: Duel = field(default_factory=Duel)
-    statements: int = 0
+    statements: list[int] = field(default_factory=list)
 
 
 def measure(stock: Stock, *, rounds: int, times: int, tell: Callable[[str], None]) -> Iterator[Row]:
@@ -112,6 +112,7 @@ def measure(stock: Stock, *, rounds: int, times: int, tell: Callable[[str], None
         *[(f"page.search.{by}", "page.first") for by in ("number", "email", "sku", "name")],
     ):
         yield _against_first(first[key], first[standard])
+    yield _first_sight(cases[0])
     yield from _same_statements(stock, visitor)
 
 
@@ -194,14 +195,14 @@ def _cases(stock: Stock, now: datetime) -> list[Case]:
 
 
 def _prove(case: Case, visitor: Visitor, bare: Connection, stock: Stock) -> None:
-    """Both sides show the same orders, in the same order; count statements at the first sight and at the second.
+    """Both sides show the same orders, in the same order; count statements at the first sight and later.
 
     Raises RuntimeError if they do not: then the two must not be compared.
     """
     for _ in range(2):
         with statements() as said:
             shown = NUMBER.findall(visitor.get(case.query))
-        case.statements = max(case.statements, len(said))
+        case.statements.append(len(said))
     by_hand = limit.page(
         bare, only=case.only, order=case.order, now=timezone.now(), seller=stock.shop, **case.parameters
     )
@@ -222,7 +223,7 @@ def _against_limit(case: Case) -> Row:
         ratio=case.duel.ratio,
         best_ratio=case.duel.best_ratio,
         at_most=AGAINST_LIMIT,
-        statements=case.statements,
+        statements=case.statements[-1],
         statements_at_most=STATEMENTS,
     )
 
@@ -241,6 +242,20 @@ def _against_first(case: Case, first: Case) -> Row:
         ratio=duel.ratio,
         best_ratio=duel.best_ratio,
         at_most=AGAINST_FIRST if case.key == "page.deep" else 1.0,
+    )
+
+
+def _first_sight(case: Case) -> Row:
+    """Once in its life a request is marked as seen."""
+    first, later = case.statements
+    return Row(
+        "page.first_sight",
+        "statements at the first sight of requests, against later",
+        "",
+        first,
+        later,
+        statements=first,
+        statements_at_most=STATEMENTS,
     )
 
 

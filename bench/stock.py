@@ -154,6 +154,7 @@ def add_open(count: int, *, shop: int, now: datetime) -> range:
 
 def _add(draft: str, parameters: dict) -> range:
     with transaction.atomic():
+        _trust_keys()
         _run(_DRAFT_TABLE)
         _run(draft, **parameters)
         _lay_out()
@@ -163,6 +164,14 @@ def _add(draft: str, parameters: dict) -> range:
     # Leave nothing to autovacuum that would run beside a measurement.
     _run("VACUUM ANALYZE")
     return keys
+
+
+def _trust_keys() -> None:
+    """Leave the checks of foreign keys to the look at the books afterwards, where the role may."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        if cursor.fetchone()[0]:
+            cursor.execute("SET LOCAL session_replication_role = replica")
 
 
 def _shop(number: int) -> tuple[Seller, User]:
