@@ -63,6 +63,7 @@ class Program:
         elif self.process is not None and (status := self.process.poll()) is not None:
             if now - self.started_at > GOOD_START_SECONDS:
                 self.failures = 0
+            self._end_orphans()
             pause = min(2.0**self.failures, LONGEST_PAUSE)
             self.failures += 1
             self.start_again_at = now + pause
@@ -80,9 +81,14 @@ class Program:
             return
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(max(0.0, deadline - time.monotonic()))
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self._end_orphans()
         self.process.wait()
+
+    def _end_orphans(self) -> None:
+        """Kill what is left of its group: workers of a killed web server would go on answering."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def stop_all(programs: Sequence[Program]) -> None:
