@@ -31,6 +31,7 @@ from .wording import file_sentence
 # So many new orders make the planner's picture of the tables a wrong one.
 WORTH_ANALYSING = 5000
 LOCK = "orders_import"
+UNFINISHED = (Import.State.IN_QUEUE, Import.State.IN_PROGRESS)
 
 Progress = Callable[[int, int], None]
 
@@ -74,8 +75,8 @@ def _upload_name(import_id: int) -> str:
 
 def waiting_imports() -> list[int]:
     """Imports of uploaded files that are not done: new ones, and those whose worker died."""
-    unfinished = Import.objects.filter(state__in=[Import.State.IN_QUEUE, Import.State.IN_PROGRESS]).order_by("pk")
-    return [pk for pk in unfinished.values_list("pk", flat=True) if uploads().exists(_upload_name(pk))]
+    unfinished = Import.objects.filter(state__in=UNFINISHED).order_by("pk").values_list("pk", flat=True)
+    return [import_id for import_id in unfinished if uploads().exists(_upload_name(import_id))]
 
 
 # --- running ----------------------------------------------------------------------------------------------
@@ -87,11 +88,11 @@ def run_uploaded(*, import_id: int, clock: Callable[[], datetime]) -> Import:
     if not uploads().exists(name):
         with _alone(import_id) as is_alone:
             if is_alone:
-                _refuse(import_id, Unreadable("FILE_GONE"), clock)
+                _end(import_id, Unreadable("FILE_GONE"), clock)
         return queries.import_by_id(import_id)
     with Path(uploads().path(name)).open("rb") as content:
         order_import = run_import(import_id=import_id, content=content, clock=clock)
-    if order_import.state in {Import.State.DONE, Import.State.FATAL}:
+    if order_import.state not in UNFINISHED:
         uploads().delete(name)
     return order_import
 
@@ -111,11 +112,11 @@ def run_import(
     """
     with _alone(import_id) as is_alone:
         order_import = queries.import_by_id(import_id)
-        if is_alone and order_import.state in {Import.State.IN_QUEUE, Import.State.IN_PROGRESS}:
+        if is_alone and order_import.state in UNFINISHED:
             try:
                 _run(order_import, OrderFile(content, encoding=encoding), progress, clock)
             except Unreadable as error:
-                _refuse(import_id, error, clock)
+                _end(import_id, error, clock)
     return queries.import_by_id(import_id)
 
 
@@ -133,9 +134,14 @@ def _alone(import_id: int) -> Iterator[bool]:
                 cursor.execute("SELECT pg_advisory_unlock(hashtext(%s), %s)", [LOCK, import_id])
 
 
-def _refuse(import_id: int, error: Unreadable, clock: Callable[[], datetime]) -> None:
-    """Nothing of the file was taken over."""
-    Import.objects.filter(pk=import_id, lines_read=0).exclude(state=Import.State.DONE).update(
+def give_up(*, import_id: int, clock: Callable[[], datetime]) -> None:
+    """End an import that an error of ours stopped, so that it is not begun again and again."""
+    _end(import_id, Unreadable("FAILED"), clock)
+
+
+def _end(import_id: int, error: Unreadable, clock: Callable[[], datetime]) -> None:
+    """Nothing more of the file is taken over."""
+    Import.objects.filter(pk=import_id, state__in=UNFINISHED).update(
         state=Import.State.FATAL,
         finished_at=clock(),
         error=f"{error.code}: {file_sentence(error.code, error.facts)}"[:300],

@@ -7,9 +7,7 @@ of lines is a place to go on from.
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from django.db import connection
-
-from orders.files import Unreadable
+from django.db import connection, transaction
 
 PAGE = 5000
 
@@ -20,18 +18,21 @@ def staged(lines: Iterable[tuple[int, str, str]]) -> Iterator[int]:
 
     A line with an empty order stands for itself.
     """
-    with connection.cursor() as cursor:
+    source = _Copied(lines)
+    with transaction.atomic(), connection.cursor() as cursor:
+        # One statement reads the whole file: that may take longer than a worker's statement usually may.
+        cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute("DROP TABLE IF EXISTS orders_staged")
         cursor.execute('CREATE TEMPORARY TABLE orders_staged (first int, line int, "order" text, content text)')
-        try:
-            source = _Copied(lines)
-            cursor.copy_expert("COPY orders_staged FROM STDIN", source)
-            if source.error:
-                raise source.error
-            _bring_together(cursor)
-            yield source.count
-        finally:
-            if not connection.needs_rollback:
+        cursor.copy_expert("COPY orders_staged FROM STDIN", source)
+        if source.error:
+            raise source.error
+        _bring_together(cursor)
+    try:
+        yield source.count
+    finally:
+        if not connection.needs_rollback:
+            with connection.cursor() as cursor:
                 cursor.execute("DROP TABLE IF EXISTS orders_staged")
 
 
@@ -81,12 +82,12 @@ def _place_of(count: int) -> tuple[int, int]:
 class _Copied:
     """What COPY reads: one row per line, with the first line of the run of lines it stands in.
 
-    An error of the file ends the reading and is kept: the driver would bury it in one of its own.
+    An error ends the reading and is kept: the driver would bury it in one of its own.
     """
 
     def __init__(self, lines: Iterable[tuple[int, str, str]]) -> None:
         self.count = 0
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self._rows = self._as_rows(lines)
         self._rest = b""
 
@@ -106,7 +107,7 @@ class _Copied:
                 row = next(self._rows)
             except StopIteration:
                 break
-            except Unreadable as error:
+            except BaseException as error:  # noqa: BLE001 - raised again once COPY has ended
                 self.error = error
                 break
             parts.append(row)

@@ -1,16 +1,18 @@
 """Taking over order files: what a file means for new and known orders, and an answer for every line."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 
 from cancellations.models import Cancellation, CancellationRequest
 from events.models import Delivery, Event
@@ -483,6 +485,72 @@ def test_an_upload_that_vanished_says_so(cast, sent, tmp_path):
     tasks.import_file(started.pk)
     started.refresh_from_db()
     assert (started.state, started.error.partition(":")[0]) == ("FATAL", "FILE_GONE")
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "is_kept"),
+    [
+        (OperationalError("the database is away"), "IN_QUEUE", True),
+        (ValueError("a mistake of ours"), "FATAL", False),
+        (SoftTimeLimitExceeded(), "IN_QUEUE", True),
+    ],
+)
+def test_an_import_is_begun_again_unless_the_mistake_is_ours(
+    cast, sent, monkeypatch, caplog, error, state, is_kept
+):
+    started = upload(cast)
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("orders.imports._run", fail)
+    tasks.import_file(started.pk)
+    started.refresh_from_db()
+    assert started.state == state
+    assert (tasks.start_waiting_imports() == 1) is is_kept
+
+
+# --- at once ----------------------------------------------------------------------------------------------
+
+
+def at_once(*acts: Callable[[], Import]) -> list[Import]:
+    """Do things in as many threads, each with a connection of its own."""
+
+    def alone(act: Callable[[], Import]) -> Import:
+        try:
+            return act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return [future.result() for future in [pool.submit(alone, act) for act in acts]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_same_file_twice_at_once_places_each_order_once(monkeypatch):
+    monkeypatch.setattr(chunks, "LINES_PER_CHUNK", 40)
+    shop = factories.shop()
+    content = (DATA / "all_orders_cp932.txt").read_bytes()
+    done = at_once(*[lambda: take_over(shop, content, now=REPORTED)] * 2)
+    assert [one.state for one in done] == ["DONE", "DONE"]
+    assert sum(one.orders_created for one in done) == Order.objects.count() == 300
+    assert all(one.orders_created + one.orders_updated + one.orders_unchanged == 300 for one in done)
+    assert sum(one.lines_refused for one in done) == 0
+    assert offences(now=REPORTED) == {}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_import_run_twice_at_once_counts_once():
+    shop = factories.shop()
+    content = (DATA / "all_orders_cp932.txt").read_bytes()
+    opened = imports.open_import(seller=shop, file_name="x", by=factories.SYSTEM, now=REPORTED)
+
+    def run_it() -> Import:
+        return imports.run_import(import_id=opened.pk, content=io.BytesIO(content), clock=lambda: REPORTED)
+
+    at_once(run_it, run_it)
+    opened.refresh_from_db()
+    assert counts(opened) == (437, 0, 300, 0, 0)
 
 
 # --- the command ------------------------------------------------------------------------------------------
