@@ -1,0 +1,426 @@
+"""The lists of orders: cut by key, searched, counted; the right index, and the same cost whatever their length."""
+
+import re
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import pytest
+from django.core import signing
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from cancellations.queries import notes_for
+from orders import lists, queries
+from orders.lists import BadCursor, Wish, counts_of_seller, open_requests_count, page_of_buyer, page_of_seller
+from orders.models import Order, OrderItem, Recipient
+from tests import factories
+from tests.books import counted_statements
+from tests.cast import LATER, lines_of
+from tests.factories import NOON
+
+SORTS = {
+    lists.SORT_NEWEST: lambda order: (-order.placed_at.timestamp(), -order.pk),
+    lists.SORT_ANSWER: lambda order: (
+        (0, order.answer_due_at.timestamp(), order.pk)
+        if order.answer_due_at
+        else (1, -order.placed_at.timestamp(), -order.pk)
+    ),
+    lists.SORT_SHIP_BY: lambda order: (
+        (0, order.ship_by_date.toordinal(), order.pk)
+        if order.ship_by_date
+        else (1, -order.placed_at.timestamp(), -order.pk)
+    ),
+}
+
+
+@pytest.fixture
+def many(cast) -> list[Order]:
+    """Forty orders of the shop: some without a ship-by date, some with an answer due, many alike; one of another."""
+    orders = cast.orders(40)
+    for number, order in enumerate(orders):
+        order.placed_at = NOON - timedelta(days=number % 9)
+        order.ship_by_date = None if number % 4 == 0 else date(2026, 7, 4) + timedelta(days=number % 3)
+        order.answer_due_at = LATER + timedelta(hours=number % 5) if number % 3 == 0 else None
+    Order.objects.bulk_update(orders, ["placed_at", "ship_by_date", "answer_due_at"])
+    factories.order(cast.other_shop, cast.dora)
+    return orders
+
+
+def pages_forward(cast, wish: Wish, size: int, cursor: str = "", now: datetime = LATER) -> list[lists.Page]:
+    found = [page_of_seller(cast.shop.pk, wish, cursor=cursor, now=now, size=size)]
+    while cursor := found[-1].next_cursor:
+        found.append(page_of_seller(cast.shop.pk, wish, cursor=cursor, now=now, size=size))
+    return found
+
+
+def keys(pages) -> list[int]:
+    return [row.pk for page in pages for row in page.rows]
+
+
+@pytest.mark.parametrize("size", [1, 7, 13, 40, 100])
+@pytest.mark.parametrize("sort", SORTS)
+def test_paging_forward_visits_each_order_once_in_its_place(cast, many, sort, size):
+    pages = pages_forward(cast, Wish(sort=sort), size)
+    assert keys(pages) == [order.pk for order in sorted(many, key=SORTS[sort])]
+    assert all(len(page.rows) == size for page in pages[:-1])
+    assert pages[0].previous_cursor == pages[-1].next_cursor == ""
+
+
+@pytest.mark.parametrize("size", [1, 7, 13])
+@pytest.mark.parametrize("sort", SORTS)
+def test_paging_back_visits_the_same_pages(cast, many, sort, size):
+    wish = Wish(sort=sort)
+    forward = pages_forward(cast, wish, size)
+    page, back = forward[-1], [forward[-1]]
+    while cursor := page.previous_cursor:
+        page = page_of_seller(cast.shop.pk, wish, cursor=cursor, now=LATER, size=size)
+        back.append(page)
+    assert keys(back[:0:-1]) == keys(forward)[: len(keys(back[:0:-1]))]
+    assert keys(back) == [row.pk for one in reversed(forward) for row in one.rows]
+
+
+def test_orders_that_come_and_go_between_pages_neither_repeat_nor_hide_others(cast, many):
+    wish = Wish(sort=lists.SORT_NEWEST)
+    first = page_of_seller(cast.shop.pk, wish, cursor="", now=LATER, size=10)
+    (fresh,) = cast.orders(1, placed_at=NOON + timedelta(days=1))
+    Order.objects.filter(pk=first.rows[-1].pk).update(placed_at=NOON - timedelta(days=99))
+    rest = pages_forward(cast, wish, 10, first.next_cursor)
+    moved = first.rows[-1].pk
+    assert fresh.pk not in keys(rest)
+    assert sorted(keys([first, *rest])) == sorted([order.pk for order in many] + [moved])
+
+
+def test_an_empty_list_is_one_empty_page(cast):
+    page = page_of_seller(cast.shop.pk, Wish(), cursor="", now=LATER)
+    assert (page.rows, page.next_cursor, page.previous_cursor, page.search_capped) == ([], "", "", False)
+
+
+def test_another_shops_orders_are_never_in_a_list(cast, many):
+    (theirs,) = page_of_seller(cast.other_shop.pk, Wish(), cursor="", now=LATER).rows
+    assert theirs.pk not in keys(pages_forward(cast, Wish(), 100))
+    assert counts_of_seller(cast.other_shop.pk, now=LATER)["UNSHIPPED"] == 1
+
+
+# --- cursors ------------------------------------------------------------------------------------------------
+
+
+def test_a_cursor_that_was_altered_or_belongs_elsewhere_is_refused(cast, many):
+    wish = Wish(sort=lists.SORT_NEWEST)
+    cursor = page_of_seller(cast.shop.pk, wish, cursor="", now=LATER, size=5).next_cursor
+    for shop, asked, sent in [
+        (cast.shop, wish, cursor[:-1] + ("A" if cursor[-1] != "A" else "B")),
+        (cast.shop, wish, "A" + cursor[1:]),
+        (cast.shop, wish, "nonsense"),
+        (cast.shop, wish, signing.dumps({"lane": 0, "key": [NOON.isoformat(), 1], "back": False})),
+        (cast.other_shop, wish, cursor),
+        (cast.shop, replace(wish, status="SHIPPED"), cursor),
+        (cast.shop, replace(wish, sort=lists.SORT_SHIP_BY), cursor),
+        (cast.shop, replace(wish, q="POT"), cursor),
+    ]:
+        with pytest.raises(BadCursor):
+            page_of_seller(shop.pk, asked, cursor=sent, now=LATER, size=5)
+    with pytest.raises(BadCursor):
+        page_of_buyer(cast.dora.pk, q="", cursor=cursor)
+    own = page_of_buyer(cast.dora.pk, q="", cursor="", size=5).next_cursor
+    with pytest.raises(BadCursor):
+        page_of_buyer(cast.charlie.pk, q="", cursor=own)
+
+
+# --- filters and counts -------------------------------------------------------------------------------------
+
+
+def show(cast, now=LATER, **wish) -> set[int]:
+    return set(keys(pages_forward(cast, Wish(**wish), 10, now=now)))
+
+
+def test_tabs_show_orders_of_their_status(cast):
+    by_status = {
+        "PENDING": cast.order(verified=False),
+        "UNSHIPPED": cast.order(),
+        "PARTIALLY_SHIPPED": cast.order(2),
+        "SHIPPED": cast.order(),
+        "CANCELED": cast.order(),
+    }
+    cast.confirm(by_status["PARTIALLY_SHIPPED"], {lines_of(by_status["PARTIALLY_SHIPPED"])[0]: 1})
+    cast.confirm(by_status["SHIPPED"])
+    cast.cancel(by_status["CANCELED"])
+    for status, order in by_status.items():
+        assert show(cast, status=status) == {order.pk}
+    assert show(cast) == {order.pk for order in by_status.values()}
+    counts = counts_of_seller(cast.shop.pk, now=LATER)
+    assert {key: counts[key] for key in ("PENDING", "UNSHIPPED", "PARTIALLY_SHIPPED")} == {
+        "PENDING": 1,
+        "UNSHIPPED": 1,
+        "PARTIALLY_SHIPPED": 1,
+    }
+
+
+def test_chips_show_what_is_requested_late_or_soon_cancelled(cast):
+    quiet, asked = cast.order(placed_at=NOON + timedelta(days=9)), cast.order(placed_at=NOON + timedelta(days=9))
+    cast.request(asked, now=NOON + timedelta(days=9, hours=1))
+    overdue = cast.order()  # ship-by 4 July, cancelled from 12 July on
+    done = cast.order()
+    cast.confirm(done)
+
+    def chips(now):
+        counts = counts_of_seller(cast.shop.pk, now=now)
+        shown = {name: show(cast, now=now, **{name: True}) for name in ("requested", "late", "due")}
+        assert {name: len(found) for name, found in shown.items()} == {name: counts[name] for name in shown}
+        return shown
+
+    due_at = overdue.auto_cancel_due_at
+    on_the_day = datetime.fromisoformat("2026-07-04T23:59:59+09:00")
+    assert chips(on_the_day)["late"] == set()
+    assert chips(on_the_day + timedelta(seconds=1))["late"] == {overdue.pk}
+    assert chips(due_at - timedelta(hours=72, microseconds=1))["due"] == set()
+    assert chips(due_at - timedelta(hours=72)) == {
+        "requested": {asked.pk},
+        "late": {overdue.pk},
+        "due": {overdue.pk},
+    }
+    assert open_requests_count(cast.shop.pk) == 1
+    assert quiet.pk in show(cast)
+
+
+def test_dates_are_local_days_both_included(cast):
+    late_evening = cast.order(placed_at=datetime.fromisoformat("2026-07-01T23:59:59.999999+09:00"))
+    midnight = cast.order(placed_at=datetime.fromisoformat("2026-07-02T00:00:00+09:00"))
+    assert show(cast, placed_from=date(2026, 7, 1), placed_to=date(2026, 7, 1)) == {late_evening.pk}
+    assert show(cast, placed_from=date(2026, 7, 2)) == {midnight.pk}
+    assert show(cast, placed_to=date(2026, 7, 2)) == {late_evening.pk, midnight.pk}
+    assert show(cast, placed_from=date(2026, 7, 3)) == set()
+    assert show(cast, placed_from=date.min, placed_to=date.max) == {late_evening.pk, midnight.pk}
+
+
+def test_counts_stop_at_their_cap(cast, monkeypatch):
+    monkeypatch.setattr(lists, "TAB_CAP", 3)
+    monkeypatch.setattr(lists, "CHIP_CAP", 2)
+    orders = cast.orders(5)
+    Order.objects.filter(pk__in=[order.pk for order in orders]).update(answer_due_at=LATER)
+    counts = counts_of_seller(cast.shop.pk, now=orders[0].auto_cancel_due_at)
+    assert counts == {
+        "PENDING": 0,
+        "UNSHIPPED": 3,
+        "PARTIALLY_SHIPPED": 0,
+        "requested": 2,
+        "due": 2,
+        "late": 2,
+    }
+    assert open_requests_count(cast.shop.pk) == 2
+
+
+# --- search -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sought(cast) -> Order:
+    """One order of dora's to be found, one of eiji's, and one of dora's in another shop with the same words."""
+    eiji = factories.person("eiji@buyer.example", "大西 栄治")
+    factories.order(cast.shop, eiji, items=[factories.item(sku="CAN-9", title="じょうろ")])
+    Recipient.objects.update(name="大西 栄治")
+    factories.order(cast.other_shop, cast.dora, items=[factories.item(sku="Pot-T5")])
+    return factories.order(
+        cast.shop, cast.dora, number="250-1234567-7654321", items=[factories.item(sku="Pot-T5"), factories.item()]
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "250-1234567-7654321",
+        "25012345677654321",
+        "２５０－１２３４５６７－７６５４３２１".replace("－", "-"),
+        " 250-1234567-7654321\u200b",
+        "dora@buyer.example",
+        "DORA@Buyer.example",
+        "Pot-T5",
+        "pot-t",
+        "ＰＯＴ",
+        "森下",
+        "森下 遥",
+    ],
+)
+def test_search_finds_by_number_address_sku_and_name_in_its_own_shop_only(cast, sought, words):
+    assert show(cast, q=words) == {sought.pk}
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["250-0000000-0000000", "eve@buyer.example", "T5", "遥", "%", "_", "\\", "POT%", "%' OR true --", "じょうろ"],
+)
+def test_search_finds_nothing_that_does_not_begin_so(cast, sought, words):
+    assert show(cast, q=words) == set()
+
+
+def test_search_joins_with_filters_and_pages(cast, many):
+    wish = Wish(q="pot-t5", sort=lists.SORT_SHIP_BY)
+    assert keys(pages_forward(cast, wish, 7)) == [
+        order.pk for order in sorted(many, key=SORTS[lists.SORT_SHIP_BY])
+    ]
+    assert show(cast, q="pot-t5", status="SHIPPED") == set()
+
+
+def test_a_search_with_too_many_matches_says_so(cast, many, monkeypatch):
+    monkeypatch.setattr(lists, "SEARCH_CAP", 40)
+    assert page_of_seller(cast.shop.pk, Wish(q="POT"), cursor="", now=LATER).search_capped is False
+    monkeypatch.setattr(lists, "SEARCH_CAP", 39)
+    page = page_of_seller(cast.shop.pk, Wish(q="POT"), cursor="", now=LATER)
+    assert page.search_capped is True
+    assert len(pages_forward(cast, Wish(q="POT"), 100)[0].rows) == 39
+
+
+def test_a_buyer_sees_all_orders_of_all_shops_newest_first_and_searches_titles(cast, many):
+    found = []
+    page = page_of_buyer(cast.dora.pk, q="", cursor="", size=9)
+    found.append(page)
+    while page.next_cursor:
+        page = page_of_buyer(cast.dora.pk, q="", cursor=page.next_cursor, size=9)
+        found.append(page)
+    own = Order.objects.filter(buyer=cast.dora).order_by("-placed_at", "-pk").values_list("pk", flat=True)
+    assert keys(found) == list(own)
+    assert page_of_buyer(cast.charlie.pk, q="", cursor="").rows == []
+    watering = factories.order(cast.shop, cast.dora, items=[factories.item("Zinc 100% Watering_can")])
+    for words in ("watering", "100%", "ng_c", watering.number):
+        assert keys([page_of_buyer(cast.dora.pk, q=words, cursor="")]) == [watering.pk]
+    for words in ("1%0", "wat%can", "ng_x"):
+        assert page_of_buyer(cast.dora.pk, q=words, cursor="").rows == []
+
+
+def test_a_row_shows_the_order_its_items_and_its_open_request(cast):
+    order = cast.order(3, 1)
+    pot, can = lines_of(order)
+    cast.confirm(order, {pot: 1})
+    cast.cancel(order, units={can: 1})
+    cast.request(order, {pot: 1})
+    (row,) = page_of_seller(cast.shop.pk, Wish(), cursor="", now=LATER).rows
+    assert (row.number, row.status, row.version) == (order.number, "PARTIALLY_SHIPPED", 4)
+    assert (row.recipient_name, row.recipient_state, row.seller_name) == ("森下 遥", "京都府", "シードリング商店")
+    assert [(line.key, line.ordered, line.shipped, line.cancelled, line.open) for line in row.lines] == [
+        (pot, 3, 1, 0, 2),
+        (can, 1, 0, 1, 0),
+    ]
+    assert (row.ordered, row.shipped) == (4, 1)
+    assert row.lines[0].amount == 3000
+    note = notes_for([order.pk])[order.pk]
+    assert note.request.covered == {pot: 1}
+    assert (note.reason, note.counted, note.cancelled_at) == ("NO_INVENTORY", True, LATER)
+
+
+# --- what it costs ------------------------------------------------------------------------------------------
+
+
+def test_a_page_takes_as_many_statements_for_one_order_as_for_fifty(cast):
+    found = []
+    for count in (1, 49):
+        for order in cast.orders(count):
+            cast.request(order)
+        with counted_statements() as count_of:
+            page = page_of_seller(cast.shop.pk, Wish(), cursor="", now=LATER, size=50)
+            notes_for([row.pk for row in page.rows])
+            counts_of_seller(cast.shop.pk, now=LATER)
+            page_of_buyer(cast.dora.pk, q="", cursor="", size=50)
+        found += count_of
+    assert len(page.rows) == 50
+    assert found[0] == found[1] <= 8
+
+
+@pytest.fixture
+def crowd(cast) -> None:
+    """10,000 orders, half of them of the shop; one in ten is open; as a shop looks after a year."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO orders_order (number, seller_id, buyer_id, fulfillment_channel, status, placed_at,
+                payment_verified_at, ship_by_date, auto_cancel_due_at, cancelled_at, answer_due_at, on_hold,
+                service_level, payment_method, currency, total, version, last_updated_at)
+            SELECT '250-' || lpad(n::text, 7, '0') || '-0000000', CASE n %% 2 WHEN 0 THEN %(shop)s ELSE %(other)s END,
+                CASE n %% 500 WHEN 0 THEN %(dora)s END, 'SELLER',
+                CASE WHEN n %% 20 = 0 THEN 'UNSHIPPED' WHEN n %% 40 = 2 THEN 'PARTIALLY_SHIPPED' ELSE 'SHIPPED' END,
+                p.placed_at, p.placed_at, p.placed_at::date + 3, p.placed_at::date + 11, NULL,
+                CASE WHEN n %% 100 = 0 THEN p.placed_at + interval '2 days' END,
+                false, '', '', 'JPY', 1000, 1, p.placed_at
+            FROM generate_series(1, 10000) AS n,
+                 LATERAL (SELECT %(now)s::timestamptz - n * interval '50 minutes' AS placed_at) AS p
+            """,
+            {"shop": cast.shop.pk, "other": cast.other_shop.pk, "dora": cast.dora.pk, "now": NOON},
+        )
+        cursor.execute(
+            """
+            INSERT INTO orders_orderitem (item_id, order_id, seller_id, sku, title, quantity_ordered, quantity_shipped,
+                quantity_cancelled, item_price, item_tax, shipping_price, shipping_tax, discount, buyer_cancelable,
+                not_cancelable_reason)
+            SELECT lpad(id::text, 14, '0'), id, seller_id, 'SKU-' || id, 'pot', 1,
+                   CASE status WHEN 'SHIPPED' THEN 1 ELSE 0 END, 0, 1000, 0, 0, 0, 0, true, '' FROM orders_order
+            """
+        )
+        cursor.execute(
+            """
+            INSERT INTO orders_recipient (order_id, seller_id, name, phone, country, postal_code, state, city, line1,
+                                          line2, line3)
+            SELECT id, seller_id, 'name ' || id, '', 'JP', '', '', '', '', '', '' FROM orders_order
+            """
+        )
+        cursor.execute("ANALYZE orders_order, orders_orderitem, orders_recipient, accounts_user")
+
+
+def plans_of(ask) -> str:
+    """The plans of all statements that a call makes."""
+    with CaptureQueriesContext(connection) as captured:
+        ask()
+    plans = []
+    with connection.cursor() as cursor:
+        for query in captured.captured_queries:
+            if re.match(r"[\s(]*(SELECT|WITH)\b", query["sql"]):
+                cursor.execute("EXPLAIN " + query["sql"].replace("%", "%%"))
+                plans += [row for (row,) in cursor.fetchall()]
+    assert plans
+    return "\n".join(plans)
+
+
+def test_each_list_search_and_sweep_goes_by_its_index(cast, crowd):
+    shop, now = cast.shop.pk, NOON
+
+    def page(index="", deep=False, **wish):
+        def ask():
+            asked = Wish(**wish)
+            cursor = ""
+            if deep:
+                cursor = page_of_seller(shop, asked, cursor="", now=now, size=50).next_cursor
+                assert cursor
+            page_of_seller(shop, asked, cursor=cursor, now=now)
+
+        return ask
+
+    some = Order.objects.filter(seller=shop).first()
+    asked = [
+        ("newest", page(sort="newest"), ["orders_newest"]),
+        ("newest, deep", page(sort="newest", deep=True), ["orders_newest"]),
+        ("answer due", page(sort="answer"), ["orders_with_open_request", "orders_without_open_request"]),
+        ("answer due, deep", page(sort="answer", deep=True), ["orders_without_open_request"]),
+        ("ship-by", page(sort="ship_by"), ["orders_by_ship_by"]),
+        ("ship-by, deep", page(sort="ship_by", deep=True), ["orders_by_ship_by"]),
+        ("a tab, newest", page(sort="newest", status="UNSHIPPED"), ["orders_of_status"]),
+        ("a tab, ship-by", page(sort="ship_by", status="UNSHIPPED"), ["ship_by"]),
+        ("requested", page(requested=True), ["orders_with_open_request"]),
+        ("late", page(late=True), ["open_orders_by_ship_by"]),
+        ("soon cancelled", page(due=True), ["open_orders_by_due"]),
+        ("dates", page(sort="newest", placed_from=date(2026, 6, 1), placed_to=date(2026, 6, 2)), ["orders_newest"]),
+        ("by number", page(q=some.number), ["number"]),
+        ("by address", page(q="dora@buyer.example"), ["orders_of_buyer"]),
+        ("by SKU", page(q=f"sku-{some.pk}"), ["items_by_sku_prefix"]),
+        ("by name", page(q=f"name {some.pk}"), ["recipients_by_name_prefix"]),
+        ("counts", lambda: counts_of_seller(shop, now=now), ["orders_of_status", "orders_with_open_request"]),
+        ("the number in the menu", lambda: open_requests_count(shop), ["orders_with_open_request"]),
+        ("a buyer's orders", lambda: page_of_buyer(cast.dora.pk, q="", cursor=""), ["orders_of_buyer"]),
+        ("a buyer's search", lambda: page_of_buyer(cast.dora.pk, q="pot", cursor=""), ["orders_of_buyer"]),
+        ("one order", lambda: queries.order_of_seller(shop, some.number), ["number"]),
+        ("overdue", lambda: queries.overdue(now).first(), ["orders_overdue"]),
+        ("the sweep's pick", lambda: queries.lock_overdue(now=now, limit=1000), ["orders_overdue"]),
+    ]  # fmt: skip
+    wrong = {}
+    for what, ask, indexes in asked:
+        plan = plans_of(ask)
+        if re.search(r"Seq Scan on orders_order\b", plan) or not all(index in plan for index in indexes):
+            wrong[what] = plan
+    assert not wrong, "\n\n".join(f"{what}\n{plan}" for what, plan in wrong.items())
+    assert OrderItem.objects.count() == 10_000
