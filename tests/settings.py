@@ -7,10 +7,10 @@ from sellercentral import bootstrap, services
 
 # Processes that tests start (a worker, a command) are handed everything by tests/processes.py instead.
 if "PORTAL_TEST_CHILD" not in os.environ:
-    _own_servers = {"DATABASE_URL", "REDIS_URL"}
+    _kept_names = {"CHROMIUM", "DATABASE_URL", "REDIS_URL"}
     for _line in (bootstrap.ROOT / ".env.example").read_text(encoding="utf-8").splitlines():
         _name = _line.removeprefix("#").partition("=")[0].strip()
-        if _name.isupper() and _name not in _own_servers:
+        if _name.isupper() and _name not in _kept_names:
             os.environ.pop(_name, None)
     services.ensure_for_tests()
 
