@@ -1,7 +1,9 @@
 """The import ladder of the house, and rules that know nothing but the standard library."""
 
 import ast
+import re
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -9,13 +11,31 @@ from importlinter.cli import lint_imports
 
 from sellercentral.bootstrap import ROOT
 
-PURE = ["cancellations/policy.py", "orders/rules.py", "accounts/actors.py"]
+ROOMS = ["accounts", "events", "orders", "payments", "cancellations", "shipments"]
+# What Django itself puts into an application.
+UNPLACED = {"__init__", "apps", "migrations"}
+PURE = ["cancellations/policy.py", "cancellations/words.py", "orders/rules.py", "accounts/actors.py"]
 
 
 def test_contracts_of_imports_are_kept(capsys, monkeypatch):
     monkeypatch.chdir(ROOT)
     status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
     assert status == 0, capsys.readouterr().out
+
+
+def test_every_module_of_a_room_has_its_step_on_the_ladder():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (ladder,) = (contract for contract in contracts if contract["id"] == "ladder")
+    placed = set(re.findall(r"[a-z_]+\.[a-z_]+", " ".join(ladder["layers"])))
+    modules = {
+        f"{room}.{path.stem}"
+        for room in ROOMS
+        for path in (ROOT / room).iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert {module for module in modules - placed if module.partition(".")[2] not in UNPLACED} == set()
 
 
 @pytest.mark.parametrize("module", PURE)
