@@ -307,15 +307,16 @@ def test_filters_and_pages_change_the_list_in_place(floor, visit, script):
     for number in range(27):
         floor.order(minutes_ago=10 + number)
     page = visit(floor.alice, "/seller/orders/", script=script)
-    expect(page.get_by_text("25件を表示しています")).to_be_visible()
+    pager = page.get_by_role("navigation", name="ページ")
+    expect(pager.get_by_text("25件を表示しています")).to_be_visible()
     page.get_by_role("link", name="次へ").click()
-    expect(page.get_by_text("2件を表示しています")).to_be_visible()
+    expect(pager.get_by_text("2件を表示しています", exact=True)).to_be_visible()
     page.get_by_role("link", name="前へ").click()
-    expect(page.get_by_text("25件を表示しています")).to_be_visible()
+    expect(pager.get_by_text("25件を表示しています")).to_be_visible()
     page.get_by_role("link", name="キャンセルリクエストあり").click()
     expect(page.get_by_text("未対応のキャンセルリクエストはありません").first).to_be_visible()
     assert "requested=1" in page.url
     if script:
         expect(page.locator("#polite")).to_have_text("未対応のキャンセルリクエストはありません")
     page.get_by_role("main").get_by_role("link", name="絞り込みを解除").click()
-    expect(page.get_by_text("25件を表示しています")).to_be_visible()
+    expect(pager.get_by_text("25件を表示しています")).to_be_visible()

@@ -177,6 +177,7 @@ def test_english_pages_speak_english(pages, visit, floor):
         ("alice", "/no-such-page/", 404, "ページが見つかりません"),
         ("dora", "/seller/orders/", 403, "この操作を行う権限がありません。"),
     ],
+    ids=["no such order", "no such page", "a buyer in the shop"],
 )
 def test_pages_for_trouble(floor, visit, who, path, status, says):
     page = visit(getattr(floor, who), "/account/", watched=False)
