@@ -85,8 +85,9 @@ ACCESS = {
 # --- the admin --------------------------------------------------------------------------------------------
 
 # Rows that operators write by hand; all others are written by acts alone and are read-only here (S-51).
-ADDED_BY_HAND = {"accounts.user", "accounts.seller", "cancellations.policyversion", "cancellations.buyerreason"}
-CHANGED_BY_HAND = ADDED_BY_HAND - {"cancellations.policyversion"}
+CHANGED_BY_HAND = {"accounts.user", "accounts.seller", "cancellations.buyerreason"}
+# A version of the policy is added and never changed; adding an import is uploading its file.
+ADDED_BY_HAND = CHANGED_BY_HAND | {"cancellations.policyversion", "orders.import"}
 STAFF_PAGES = {
     "admin:index",
     "admin:jsi18n",
