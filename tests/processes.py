@@ -164,7 +164,7 @@ def children_of(pid: int) -> set[int]:
     """Return all descendants of a process."""
     found: set[int] = set()
     parents = {pid}
-    listing = _parents()
+    listing = parents_now()
     while parents := {child for child, parent in listing.items() if parent in parents} - found:
         found |= parents
     return found
@@ -172,10 +172,11 @@ def children_of(pid: int) -> set[int]:
 
 def alive(pids: set[int]) -> set[int]:
     """Return those that still run; zombies do not."""
-    return {pid for pid in pids if pid in _parents()}
+    return {pid for pid in pids if pid in parents_now()}
 
 
-def _parents() -> dict[int, int]:
+def parents_now() -> dict[int, int]:
+    """Return every running process with its parent."""
     found = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

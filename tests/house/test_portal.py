@@ -11,7 +11,7 @@ import pytest
 
 from sellercentral.bootstrap import ROOT
 from sellercentral.supervisor import Program, stop_all
-from tests.processes import Process, alive, children_of, environment_of_stranger, eventually, running
+from tests.processes import Process, alive, children_of, environment_of_stranger, eventually, parents_now, running
 
 START_SECONDS = 120
 
@@ -60,9 +60,9 @@ def command_of(pid: int) -> str:
 
 
 def the(name: str, pid: int) -> int:
-    """Return the pid of the topmost child whose command holds `name`."""
-    found = sorted(child for child in children_of(pid) if name in command_of(child))
-    return found[0] if found else 0
+    """Return the pid of the portal's own child whose command holds `name`."""
+    children = (child for child, parent in parents_now().items() if parent == pid)
+    return next((child for child in children if name in command_of(child)), 0)
 
 
 def test_taken_port_is_said_before_anything_starts(portal, tmp_path):
