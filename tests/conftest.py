@@ -5,12 +5,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+from celery import Celery
+from celery.app.task import Task
 from django.conf import settings
+from django.core.mail import EmailMessage
+from django.db import connection
 
 from tests import processes
 
@@ -32,6 +37,32 @@ def pytest_sessionfinish() -> None:
         pass  # a test may have taken it away for good
     finally:
         client.close()
+
+
+# --- transactions -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaves_inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse mail, HTTP and broker messages while a transaction is open: a rollback could not take them back.
+
+    The transaction that a test itself is wrapped in does not count.
+    """
+
+    def guarded(owner: type, name: str) -> None:
+        original = getattr(owner, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if any(not block._from_testcase for block in connection.atomic_blocks):
+                raise AssertionError(f"{owner.__name__}.{name} inside a transaction")
+            return original(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, call)
+
+    guarded(EmailMessage, "send")
+    guarded(Task, "apply_async")
+    guarded(Celery, "send_task")
+    guarded(HTTPConnection, "connect")
 
 
 # --- browser ------------------------------------------------------------------------------------------------

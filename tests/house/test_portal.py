@@ -84,6 +84,13 @@ def test_port_that_is_none(portal, port):
     assert "PORT must be a number" in process.said()
 
 
+def test_unsafe_settings_are_said_in_one_line(portal):
+    process = portal(free_port(), DEMO="off")
+    assert process.popen.wait(60) == 1
+    assert process.said().splitlines()[-1].startswith("portal: SECRET_KEY is not set.")
+    assert "Traceback" not in process.said()
+
+
 def test_whatever_dies_is_started_again_and_all_end_together(portal):
     port = free_port()
     process = portal(port)

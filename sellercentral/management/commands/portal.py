@@ -94,9 +94,7 @@ class Portal:
         with _step("PostgreSQL and Valkey"):
             self.embedded = services.open_for_portal(self.address)
         with _step("Settings"):
-            import django
-
-            django.setup()
+            _set_up_django()
         from django.conf import settings
 
         with _step("Translations"):
@@ -182,6 +180,16 @@ def _refuse_taken_port(port: int) -> None:
                 f"portal: port {port} {why}. Choose another one: PORT={8000 if port != 8000 else 8001} "
                 "python3 manage.py portal"
             ) from None
+
+
+def _set_up_django() -> None:
+    import django
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        django.setup()
+    except ImproperlyConfigured as error:
+        raise SystemExit(f"portal: {error}") from None
 
 
 def _lacks_demo_data() -> bool:
