@@ -1,5 +1,5 @@
-"""What all tests share: the servers' names in the first lines, a browser, a console that must stay empty,
-and a real Celery worker."""
+"""What all tests share: the servers' names in the first lines, transactions that nothing leaves, a browser,
+a console that must stay empty, and a real Celery worker."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connection
 
+from sellercentral.celery import app
 from tests import processes
 
-pytest_plugins: list[str] = []
 
-
-def pytest_report_header() -> str:
-    """Say which servers this run uses: never a silent choice."""
-    return f"servers: {os.environ.get('PORTAL_TEST_SERVERS', 'none')}"
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say which servers this run uses, however quiet it is told to be: never a silent choice."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter and not hasattr(session.config, "workerinput"):
+        reporter.write_line(f"servers: {os.environ.get('PORTAL_TEST_SERVERS', 'none')}")
 
 
 def pytest_sessionfinish() -> None:
@@ -112,18 +113,15 @@ def console() -> Iterator[Callable[[Any], Any]]:
 # --- background work ----------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
-def celery_worker(
-    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[processes.Process]:
-    """Run one real worker for the whole session, on this process's own queue and database.
+@pytest.fixture
+def celery_worker(transactional_db: None, tmp_path: Path) -> Iterator[processes.Process]:
+    """Run a real worker on this process's own queue and database, for one test.
 
-    For tests with `django_db(transaction=True)`: the worker sees what is committed.
+    It ends before the database is emptied for the next one: both would wait for each other's locks.
     """
-    output: Path = tmp_path_factory.mktemp("worker") / "worker.log"
-    with django_db_blocker.unblock():
-        env = processes.environment_of_test(PORTAL_PROCESS="worker")
-    with processes.running(processes.worker_command(), output=output, env=env) as worker:
+    app.control.purge()  # what earlier tests sent, about rows that are gone
+    env = processes.environment_of_test(PORTAL_PROCESS="worker")
+    with processes.running(processes.worker_command(), output=tmp_path / "worker.log", env=env) as worker:
         worker.wait_for("ready.")
         yield worker
 

@@ -28,7 +28,6 @@ def test_every_task_of_the_timetable_exists():
     assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(app.tasks)
 
 
-@pytest.mark.django_db(transaction=True)
 def test_beat_ticks_and_the_worker_works(celery_worker, celery_beat):
     def done():
         said = celery_worker.said()
