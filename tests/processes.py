@@ -131,6 +131,14 @@ class Process:
             os.killpg(self.popen.pid, signal.SIGKILL)
         self.popen.wait()
 
+    def finish(self) -> None:
+        """End it in whichever way works: orderly, so that it clears up after itself, else by force."""
+        if self.popen.poll() is None:
+            self.popen.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self.popen.wait(10)
+        self.kill()
+
 
 @contextmanager
 def running(
@@ -141,7 +149,7 @@ def running(
     try:
         yield process
     finally:
-        process.kill()
+        process.finish()
 
 
 def celery(*arguments: str) -> list[str]:

@@ -26,6 +26,7 @@ ROLE = DATABASE = "portal"
 START_SECONDS = 60  # recovery after a crash included
 STOP_SECONDS = 20
 LARGEST_LOG = 5_000_000
+FORGOTTEN_SECONDS = 600
 SOCKET_DIR_PREFIX = "portal-socket-"
 
 
@@ -61,6 +62,7 @@ class Postgres:
         """Start on the existing data, or make some first. Also restarts: the address stays."""
         self._prepare()
         if self.socket_dir is None:
+            _remove_forgotten_socket_dirs()
             # A socket's path may hold 107 bytes, fewer than many a project's path.
             self.socket_dir = Path(tempfile.mkdtemp(prefix=SOCKET_DIR_PREFIX, dir="/tmp"))
             launch.give_away(self.socket_dir, self.account)
@@ -305,6 +307,14 @@ def _stop(process: subprocess.Popen[bytes] | None, gently: signal.Signals, firml
     except subprocess.TimeoutExpired:
         process.send_signal(firmly)
         process.wait()
+
+
+def _remove_forgotten_socket_dirs() -> None:
+    """Remove what killed owners left in /tmp, whosever project they ran: old and empty, so nobody's any more."""
+    for folder in Path("/tmp").glob(f"{SOCKET_DIR_PREFIX}*"):  # noqa: S108 - only ever removes empty ones
+        with contextlib.suppress(OSError):
+            if time.time() - folder.stat().st_mtime > FORGOTTEN_SECONDS:
+                folder.rmdir()
 
 
 def clear_up_postgres(home: Path, url: str) -> None:

@@ -37,7 +37,7 @@ def portal(tmp_path):
     yield start
     for process in started:
         family = children_of(process.pid)
-        process.kill()
+        process.finish()
         eventually(lambda family=family: not alive(family), what="everything that the portal started gone")
 
 

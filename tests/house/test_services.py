@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import psycopg2
 import pytest
 import redis
 
-from sellercentral.services import binaries, ownership
+from sellercentral.services import binaries, ownership, servers
 from sellercentral.services.servers import Postgres, ServiceError, Valkey
 from tests.processes import Process, alive, children_of, environment_of_stranger, eventually, running
 
@@ -177,6 +178,16 @@ def test_server_that_cannot_start_shows_its_log(tmp_path, monkeypatch):
     (server.data / "postgresql.conf").write_text("no_such_setting = 1\n")
     with pytest.raises(ServiceError, match="no_such_setting"):
         server.start()
+
+
+def test_folders_that_killed_owners_left_are_removed(tmp_path, monkeypatch):
+    forgotten, fresh = (Path(tempfile.mkdtemp(prefix=servers.SOCKET_DIR_PREFIX, dir="/tmp")) for _ in range(2))
+    os.utime(forgotten, (0, 0))
+    server = Postgres(tmp_path)
+    server.start()
+    server.stop()
+    assert not forgotten.exists()
+    fresh.rmdir()
 
 
 def test_folder_of_another_user_is_said_so(tmp_path, monkeypatch):
