@@ -1,17 +1,29 @@
 """The wiring as a Django application, and the choice of static files."""
 
+import contextlib
+
 from django.apps import AppConfig
 from django.contrib.staticfiles.apps import StaticFilesConfig
 
 
 class SellercentralConfig(AppConfig):
-    """Loads what must be there in every process: the Celery application and the system checks."""
+    """Sees to what every process needs: the Celery application, the system checks, compiled catalogues."""
 
     name = "sellercentral"
 
     def ready(self) -> None:
-        """Load both. Without our Celery application, `delay()` would talk to one with default settings."""
+        """Load both, and bring the catalogues up to date for whichever process speaks to people.
+
+        Without our Celery application, `delay()` would talk to one with default settings.
+        """
+        from django.conf import settings
+
         from sellercentral import celery, checks  # noqa: F401 - loading is the point
+        from sellercentral.management.commands.compile_catalogues import compile_catalogues
+
+        # Where the project lies read-only, its image was built with `compile_catalogues`.
+        with contextlib.suppress(OSError):
+            compile_catalogues(settings.LOCALE_PATHS)
 
 
 class PortalStaticFilesConfig(StaticFilesConfig):

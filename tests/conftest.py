@@ -13,9 +13,11 @@ import pytest
 import redis
 from celery import Celery
 from celery.app.task import Task
+from django.apps import apps
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connection
+from django.db.models.signals import post_migrate
 
 from sellercentral.celery import app
 from tests import processes
@@ -38,6 +40,29 @@ def pytest_sessionfinish() -> None:
         pass  # a test may have taken it away for good
     finally:
         client.close()
+
+
+# --- rows that migrations write -----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Bring back, after each emptying of the database, what migrations have written.
+
+    Tests that really commit end with all tables emptied, the reasons on the buyer's form included.
+    """
+    ours = [model for model in apps.get_models() if not model.__module__.startswith("django.")]
+    with django_db_blocker.unblock():
+        written = {model: list(model._base_manager.all()) for model in ours}
+
+    def bring_back(**_: Any) -> None:
+        for model, rows in written.items():
+            if rows and not model._base_manager.exists():
+                model._base_manager.bulk_create(rows)
+
+    # Django sends this for each application after the tables are emptied; ours are the last ones.
+    last = list(apps.get_app_configs())[-1]
+    post_migrate.connect(bring_back, sender=last, weak=False, dispatch_uid="tests.bring_back")
 
 
 # --- transactions -------------------------------------------------------------------------------------------

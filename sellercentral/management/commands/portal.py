@@ -93,14 +93,10 @@ class Portal:
         _refuse_taken_port(self.port)
         with _step("PostgreSQL and Valkey"):
             self.embedded = services.open_for_portal(self.address)
-        with _step("Settings"):
+        with _step("Settings, translations"):
             _set_up_django()
         from django.conf import settings
 
-        with _step("Translations"):
-            from sellercentral.management.commands.compile_catalogues import compile_catalogues
-
-            compile_catalogues(settings.LOCALE_PATHS)
         with _step("Database tables"):
             _call("migrate", interactive=False)
         with _step("Static files"):
