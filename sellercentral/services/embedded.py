@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from sellercentral.services.servers import Postgres, ServiceError, Valkey
@@ -17,6 +18,7 @@ class Embedded:
         """Choose the programs; nothing runs yet."""
         self.postgres = Postgres(home, throwaway=throwaway) if "postgresql" in wanted else None
         self.valkey = Valkey(home, throwaway=throwaway) if "valkey" in wanted else None
+        self.before_stop: Callable[[], None] | None = None
         self._owner = os.getpid()
 
     @property
@@ -57,6 +59,8 @@ class Embedded:
         """Stop all, last started first. A fork of the owner leaves them alone."""
         if os.getpid() != self._owner:
             return
+        if self.before_stop:
+            self.before_stop()
         for server in reversed(self.servers):
             server.stop()
         atexit.unregister(self.stop)

@@ -7,8 +7,8 @@ command that borrows them; an owner that is only a command waits for these befor
 
 from __future__ import annotations
 
-import atexit
 import contextlib
+import functools
 import json
 import os
 import signal
@@ -133,8 +133,7 @@ class Household:
             redis_url=embedded.valkey.url if embedded.valkey else "",
         )
         self._write(running)
-        # Runs before the servers are stopped: what is registered last is called first.
-        atexit.register(self._retire, running, wait=not portal)
+        embedded.before_stop = functools.partial(self._retire, wait=not portal)
         return embedded
 
     def _clear_up(self) -> None:
@@ -144,13 +143,15 @@ class Household:
         clear_up_postgres(self.home, left.database_url if left else "")
         clear_up_valkey(self.home)
 
-    def _retire(self, running: Running, *, wait: bool) -> None:
+    def _retire(self, *, wait: bool) -> None:
         """Withdraw the address, after the borrowers are done if we were only passing by ourselves."""
-        if os.getpid() != running.pid:
-            return
         if wait:
-            with contextlib.suppress(KeyboardInterrupt), self._without_borrowers():
+            # Whoever is told twice to end does not wait any longer.
+            with contextlib.suppress(KeyboardInterrupt, SystemExit), self._without_borrowers():
                 self.state.unlink(missing_ok=True)
+        # From here on a signal would only cut the clean-up short.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
         self.state.unlink(missing_ok=True)
 
     @contextlib.contextmanager

@@ -292,7 +292,7 @@ def _wait_until_it_answers(server: Postgres | Valkey, answers: Callable[[], bool
     deadline = time.monotonic() + START_SECONDS
     while not answers():
         if not server.is_running() or time.monotonic() > deadline:
-            server.stop()
+            _stop(server.process, signal.SIGTERM, signal.SIGKILL)
             said = log.read_text(encoding="utf-8", errors="replace")[-1500:]
             raise ServiceError(f"{server.name} did not start. The end of {log}:\n{said}")
         time.sleep(0.02)

@@ -5,7 +5,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import psycopg2
@@ -13,8 +13,9 @@ import pytest
 import redis
 
 from sellercentral.services import binaries, ownership, servers
+from sellercentral.services.embedded import Embedded
 from sellercentral.services.servers import Postgres, ServiceError, Valkey
-from tests.processes import Process, alive, children_of, environment_of_stranger, eventually, running
+from tests.processes import Process, alive, children_of, environment_of_stranger, eventually
 
 # Root has two ways to run PostgreSQL; everybody else has one.
 WAYS = ["namespaces allowed", "namespaces forbidden"] if os.geteuid() == 0 else ["ordinary user"]
@@ -38,20 +39,22 @@ def way(request):
 
 @pytest.fixture
 def command(tmp_path, way):
-    """Start commands that share one folder of data."""
-    count = 0
+    """Start commands that share one folder of data, and see all of them off."""
     home = tmp_path / 'a rather "long" name, whose socket would have no room' / ("x" * 60)
+    env = environment_of_stranger(PORTAL_VAR=str(home), **way)
+    started: list[Process] = []
 
-    with ExitStack() as stack:
+    def start() -> Process:
+        output = tmp_path / f"output-{len(started)}"
+        started.append(Process([sys.executable, "-c", COMMAND], output=output, env=env))
+        return started[-1]
 
-        def start() -> Process:
-            nonlocal count
-            count += 1
-            env = environment_of_stranger(PORTAL_VAR=str(home), **way)
-            output = tmp_path / f"output-{count}"
-            return stack.enter_context(running([sys.executable, "-c", COMMAND], output=output, env=env))
-
-        yield start
+    yield start
+    for process in started:  # first all are told, since owners wait for borrowers
+        if process.popen.poll() is None:
+            process.send(signal.SIGTERM)
+    for process in started:
+        process.finish()
     for link in home.glob("postgresql-*"):
         if link.is_symlink():
             eventually(lambda link=link: not (link / "postmaster.pid").exists(), what="the last server gone")
@@ -120,7 +123,24 @@ def test_owner_that_is_done_waits_for_who_borrowed(command):
 
     assert keep_a_row(at) == 1
     borrower.end()
-    assert owner.end() == 143
+    owner.popen.wait(30)
+    assert owner.popen.returncode == 143
+    assert not socket_dir(at).exists()
+
+
+def test_owner_told_twice_waits_no_longer_and_still_clears_up(command):
+    owner = command()
+    at = addresses(owner)
+    addresses(command())
+    children = children_of(owner.pid)
+
+    owner.send(signal.SIGTERM)
+    owner.wait_for("waiting for it")
+    owner.send(signal.SIGTERM)
+
+    owner.popen.wait(30)
+    assert alive(children) == set()
+    assert not socket_dir(at).exists()
 
 
 def test_killed_owner_leaves_nothing_running_and_loses_nothing(command):
@@ -178,6 +198,31 @@ def test_server_that_cannot_start_shows_its_log(tmp_path, monkeypatch):
     (server.data / "postgresql.conf").write_text("no_such_setting = 1\n")
     with pytest.raises(ServiceError, match="no_such_setting"):
         server.start()
+    server.stop()
+
+
+def test_server_that_fails_to_come_back_keeps_its_address(tmp_path):
+    embedded = Embedded(tmp_path, {"postgresql"})
+    server = embedded.postgres
+    server.start()
+    address = server.url
+    server.process.kill()
+    server.process.wait()
+    configuration = server.data / "postgresql.conf"
+    right = configuration.read_text()
+    configuration.write_text("no_such_setting = 1\n")
+    assert embedded.revive() == ["PostgreSQL"]
+    assert not server.is_running()
+
+    configuration.write_text(right)
+
+    def revived():
+        embedded.revive()
+        return server.is_running() and server.answers()
+
+    eventually(revived)
+    assert server.url == address
+    embedded.stop()
 
 
 def test_folders_that_killed_owners_left_are_removed(tmp_path, monkeypatch):
