@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -38,12 +39,8 @@ def eventually(look: Callable[[], T], *, within: float = PATIENCE_SECONDS, what:
     while not (seen := look()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {within} s: {what or look}; last seen: {seen!r}")
-        _pause(0.05)
+        Event().wait(0.05)
     return seen
-
-
-def _pause(seconds: float) -> None:
-    time.sleep(seconds)
 
 
 def database_url(settings: Mapping[str, Any]) -> str:
