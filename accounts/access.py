@@ -101,6 +101,11 @@ def buyer_of(request: PersonRequest) -> Actor:
     return Actor(Role.BUYER, Door.PAGE, request.user.pk, request.user.name)
 
 
+def owner_of(request: PersonRequest) -> str:
+    """Whose idempotency keys a page's acts are kept under."""
+    return f"user:{request.user.pk}"
+
+
 def operator_of(request: HttpRequest, door: Door = Door.ADMIN) -> Actor:
     """The operator, acting in the admin.
 

@@ -2,6 +2,7 @@
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import ReadOnlyPasswordHashField
 from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
@@ -51,9 +52,11 @@ class NewPersonForm(forms.ModelForm):
         model = User
         fields = ["email", "name", "language", "operator_role", "is_staff"]
 
+    def clean_email(self) -> str:
+        return self.cleaned_data["email"].lower()
+
     def save(self, commit: bool = True) -> User:
         person = super().save(commit=False)
-        person.email = person.email.lower()
         person.set_unusable_password()
         if commit:
             person.save()
@@ -82,38 +85,25 @@ class MembershipInline(admin.TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(admin.ModelAdmin):
-    """People: sellers' staff, buyers, operators."""
+class UserAdmin(DjangoUserAdmin):
+    """People: sellers' staff, buyers, operators. Their password is set by Django's own form."""
 
     form = PersonForm
+    add_form = NewPersonForm
+    add_form_template = None
+    ordering = ["email"]
+    filter_horizontal = []
     list_display = ["email", "name", "language", "operator_role", "is_active"]
     list_filter = ["operator_role", "is_staff", "is_active"]
     search_fields = ["email__istartswith", "name__istartswith"]
     show_full_result_count = False
-    fields = [
-        "email",
-        "name",
-        "password",
-        "language",
-        "look",
-        "refuses_unimportant_messages",
-        "operator_role",
-        "is_staff",
-        "is_superuser",
-        "is_active",
-        "joined_at",
-        "last_login",
+    fieldsets = [
+        (None, {"fields": ["email", "name", "password", "language", "look", "refuses_unimportant_messages"]}),
+        (None, {"fields": ["operator_role", "is_staff", "is_superuser", "is_active", "joined_at", "last_login"]}),
     ]
+    add_fieldsets = [(None, {"fields": NewPersonForm.Meta.fields})]
     readonly_fields = ["joined_at", "last_login"]
     inlines = [MembershipInline]
-
-    def get_form(self, request, obj=None, change=False, **kwargs):
-        if obj is None:
-            return super().get_form(request, obj, change, form=NewPersonForm, fields=NewPersonForm.Meta.fields)
-        return super().get_form(request, obj, change, **kwargs)
-
-    def get_fields(self, request, obj=None):
-        return self.fields if obj else NewPersonForm.Meta.fields
 
     def has_delete_permission(self, request, obj=None) -> bool:
         """People stay: their name is in the history. Make them inactive instead."""

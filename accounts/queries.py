@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from .models import LoginAttempt, Membership, Seller, User
+from .models import LoginAttempt, Membership, Seller
 
 THROTTLE_WINDOW = timedelta(minutes=15)
 FAILURES_PER_ACCOUNT = 5
@@ -46,11 +46,6 @@ def is_throttled(*, email: str, address: str, now: datetime) -> bool:
     of_account = recent.filter(email=email)[:FAILURES_PER_ACCOUNT].count()
     of_address = recent.filter(address=address)[:FAILURES_PER_ADDRESS].count()
     return of_account >= FAILURES_PER_ACCOUNT or of_address >= FAILURES_PER_ADDRESS
-
-
-def person_by_id(user_id: int) -> User:
-    """The person with this key."""
-    return User.objects.get(pk=user_id)
 
 
 def seller_by_reference(reference: str) -> Seller | None:

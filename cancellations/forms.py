@@ -146,6 +146,11 @@ class DirectCancelForm(UnitsForm):
         super().__init__(*args, **kwargs)
         self.labels = offer(choice(self, "reason"), reasons)
 
+    @property
+    def reason_label(self) -> str:
+        """The words of the chosen reason, if one was chosen."""
+        return str(self.labels.get(self.cleaned_data["reason"], ""))
+
 
 class RequestForm(UnitsForm):
     """Ask the seller to cancel, as the buyer."""

@@ -106,7 +106,7 @@ class CancellationRequest(models.Model):
         AUTO_CANCELED = policy.CloseReason.AUTO_CANCELED.value, _("自動キャンセル")
         MARKETPLACE_CANCELED = (
             policy.CloseReason.MARKETPLACE_CANCELED.value,
-            _("マーケットプレイスによるキャンセル"),
+            _("運営によるキャンセル"),
         )
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="requests", verbose_name=_("注文"))
@@ -212,7 +212,7 @@ class Cancellation(models.Model):
         PAYMENT_FAILED = policy.Reason.PAYMENT_FAILED.value, _("お支払いの確認に失敗")
         FRAUD = policy.Reason.FRAUD.value, _("不正行為の検出")
         SUPPORT_FOR_BUYER = policy.Reason.SUPPORT_FOR_BUYER.value, _("購入者の依頼によるサポートのキャンセル")
-        MARKETPLACE_OTHER = policy.Reason.MARKETPLACE_OTHER.value, _("マーケットプレイスのその他の理由")
+        MARKETPLACE_OTHER = policy.Reason.MARKETPLACE_OTHER.value, _("運営上のその他の理由")
         AUTO_NOT_CONFIRMED = policy.Reason.AUTO_NOT_CONFIRMED.value, _("出荷通知の未送信による自動キャンセル")
         IMPORTED = policy.Reason.IMPORTED.value, _("取り込んだファイルでキャンセル済み")
 

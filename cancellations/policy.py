@@ -234,11 +234,13 @@ def why_cannot_cancel(
     now: datetime,
 ) -> Refusal | None:
     """The question of cancelling, put to the rules of whoever acts."""
-    if reason == Reason.IMPORTED:
+    if role == "SYSTEM" and reason == Reason.IMPORTED:
         return why_not_these_units(order, units)
-    if reason == Reason.AUTO_NOT_CONFIRMED:
+    if role == "SYSTEM" and reason == Reason.AUTO_NOT_CONFIRMED:
         return why_sweep_cannot_cancel(order, now)
     if role == "BUYER":
+        if reason != Reason.BUYER_DIRECT:
+            return Refusal.REASON_UNKNOWN
         return why_buyer_cannot_cancel(order, units, rules, now)
     if role == "SELLER":
         if reason not in SELLER_REASONS:

@@ -64,7 +64,7 @@ def asked_of(order_ids: Iterable[int]) -> dict[int, Asked]:
     for request in CancellationRequest.objects.filter(order_id__in=list(order_ids)).order_by("pk"):
         of_order = asked.setdefault(request.order_id, Asked())
         of_order.made += 1
-        of_order.was_declined |= request.status == CancellationRequest.Status.DECLINED
+        of_order.was_declined |= bool(request.decline_reason)
         if request.status == CancellationRequest.Status.OPEN:
             of_order.open = request
     by_request = {of_order.open.pk: of_order for of_order in asked.values() if of_order.open}
@@ -108,11 +108,6 @@ def open_request_facts(asked: Asked | None) -> policy.RequestFacts | None:
         requested_at=asked.open.requested_at,
         covered={line.item_id: line.quantity_open for line in asked.lines if line.quantity_open},
     )
-
-
-def facts_for(order: Order) -> policy.OrderFacts:
-    """What the policy looks at for one order on a page."""
-    return facts_of(order, asked_of([order.pk]).get(order.pk))
 
 
 def cancellation_facts(

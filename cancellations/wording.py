@@ -11,7 +11,6 @@ BANNER = _(
     "購入者がこの注文のキャンセルをリクエストしています。"
     "この注文をキャンセルしても、出品者のキャンセル率の指標に対して影響が発生することはありません。"
 )
-DO_NOT_SHIP = _("出荷しないでください（キャンセルリクエスト中）")
 ALREADY_SHIPPED = _("すでに出荷されています。商品の受取を拒否するか、商品到着後に返品手続きをしてください。")
 
 REFUSALS: dict[str, object] = {
@@ -36,7 +35,7 @@ REFUSALS: dict[str, object] = {
     Refusal.DIRECT_WINDOW_ELAPSED: _(
         "ご注文から%(minutes)d分が経過したため、キャンセルをリクエストする必要があります。"
     ),
-    Refusal.ORDER_ON_HOLD: _("マーケットプレイスがこの注文を確認中のため、操作できません。"),
+    Refusal.ORDER_ON_HOLD: _("%(brand)sがこの注文を確認中のため、操作できません。"),
     Refusal.OPEN_CANCELLATION_REQUEST: _(
         "購入者からのキャンセルリクエストがあります。すでに商品を発送済みの場合のみ、出荷通知を送信してください。"
     ),
@@ -106,7 +105,7 @@ def refusal(code: str, *, minutes: int | None = None) -> str:
         return gettext("処理できませんでした。しばらくしてからもう一度お試しください。")
     if minutes is None:
         minutes = settings.DIRECT_CANCEL_MINUTES
-    return str(text) % {"minutes": minutes}
+    return str(text) % {"minutes": minutes, "brand": settings.BRAND_NAME}
 
 
 def reason_label(reason: str) -> str:

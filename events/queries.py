@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from .models import Delivery, Event, SentMail
+from .models import Delivery, Event, IdempotencyKey, SentMail
 
 
 def history_of(order_id: int) -> QuerySet[Event]:
@@ -42,3 +42,9 @@ def failed_deliveries() -> QuerySet[Delivery]:
 def has_left(delivery_key: str) -> bool:
     """Whether the mail of this delivery left already."""
     return SentMail.objects.filter(delivery_key=delivery_key).exists()
+
+
+def stored_answer(*, owner: str, key: str, order_id: int) -> dict | None:
+    """What a keyed act on this order was answered before, for a page that is sent once more (reliability M8)."""
+    row = IdempotencyKey.objects.filter(owner=owner, key=key[:100], answer__order_id=order_id).first()
+    return row.answer if row else None

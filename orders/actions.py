@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 from accounts.actors import Actor
@@ -63,7 +64,7 @@ def _split_on_error(
     try:
         with transaction.atomic():
             return act(targets)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise
     except Exception:
         if alone:
@@ -351,10 +352,18 @@ def release(*, order_ids: Sequence[int], note: str, by: Actor, now: datetime) ->
 def set_ship_by(
     *, order_ids: Sequence[int], ship_by_date: date, auto_cancel_days: int, note: str, by: Actor, now: datetime
 ) -> list[Outcome]:
-    """Give open orders a ship-by date, and the due moment that follows from it (domain 3.2, 5.3)."""
-    due_at = rules.auto_cancel_due_at(ship_by_date=ship_by_date, days=auto_cancel_days, zone=queries.zone())
+    """Give open orders a ship-by date, and the due moment that follows from it (domain 3.2, 5.3).
+
+    What the due moment was moved by holds before is kept.
+    """
+
+    def due(day: date | None) -> datetime | None:
+        return rules.auto_cancel_due_at(ship_by_date=day, days=auto_cancel_days, zone=queries.zone())
 
     def extend(order: Order) -> str | None:
+        due_at, usual = due(ship_by_date), due(order.ship_by_date)
+        if due_at and usual and order.auto_cancel_due_at:
+            due_at += order.auto_cancel_due_at - usual  # time on hold stays granted
         if order.ship_by_date == ship_by_date and order.auto_cancel_due_at == due_at:
             return None
         order.ship_by_date, order.auto_cancel_due_at = ship_by_date, due_at

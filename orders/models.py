@@ -28,7 +28,7 @@ class Order(models.Model):
 
     class Channel(models.TextChoices):
         SELLER = "SELLER", _("出品者出荷")
-        MARKETPLACE = "MARKETPLACE", _("マーケットプレイス出荷")
+        MARKETPLACE = "MARKETPLACE", _("運営による出荷")
 
     number = models.CharField(_("注文番号"), max_length=19, unique=True)
     seller = models.ForeignKey(
@@ -52,7 +52,7 @@ class Order(models.Model):
     cancelled_at = models.DateTimeField(_("キャンセル日時"), null=True)
     # Due moment of the open cancellation request, empty without one: what 注文管理 sorts and filters by.
     answer_due_at = models.DateTimeField(_("回答期限"), null=True)
-    on_hold = models.BooleanField(_("保留中（マーケットプレイス）"), default=False)
+    on_hold = models.BooleanField(_("保留中（運営）"), default=False)
     held_at = models.DateTimeField(_("保留開始"), null=True)
     service_level = models.CharField(_("配送方法"), max_length=60, blank=True)
     payment_method = models.CharField(_("お支払い方法"), max_length=40, blank=True)

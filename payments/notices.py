@@ -7,7 +7,7 @@ from django.db import transaction
 from accounts.actors import PAYMENT
 from cancellations.actions import CancelTarget, cancel
 from cancellations.policy import Reason
-from events.actions import NotYet
+from events.actions import NotYet, Undeliverable
 from events.models import Delivery
 from orders.queries import lock_orders
 from orders.rules import Status
@@ -15,7 +15,7 @@ from orders.rules import Status
 from . import actions, queries
 from .models import Authorization, MoneyState
 from .providers import NONE, provider
-from .providers.base import Answer
+from .providers.base import Answer, Reservation
 
 
 def reserve(delivery: Delivery, *, now: datetime) -> None:
@@ -27,23 +27,31 @@ def reserve(delivery: Delivery, *, now: datetime) -> None:
             return
         # A row without an answer: the provider may have been asked before a crash. The same key asks for the same.
         authorization = actions.request_authorizations([order])[order_id]
-    if authorization.provider_ref or authorization.state != Authorization.State.REQUESTED:
-        return
-    reservation = provider(authorization.provider).reserve(
-        key=f"reserve-{order.number}",
-        amount=authorization.amount,
-        currency=authorization.currency,
-        method=order.payment_method,
-    )
-    if reservation.answer == Answer.REFUSED:
-        actions.mark_authorization(authorization, state=Authorization.State.FAILED, reference="")
-        cancel(targets=[CancelTarget(order_id, Reason.PAYMENT_FAILED)], by=PAYMENT, now=now)
-    elif reservation.answer == Answer.HELD or order.payment_verified_at:
-        actions.mark_authorization(authorization, state=Authorization.State.HELD, reference=reservation.reference)
-        actions.verify_payment(order_ids=[order_id], by=PAYMENT, now=now)
-    else:
-        state = Authorization.State.REQUESTED
-        actions.mark_authorization(authorization, state=state, reference=reservation.reference)
+    if authorization.state == Authorization.State.REQUESTED and not authorization.provider_ref:
+        answer = provider(authorization.provider).reserve(
+            key=f"reserve-{order.number}",
+            amount=authorization.amount - authorization.released,
+            currency=authorization.currency,
+            method=order.payment_method,
+        )
+        _keep_answer(order_id, answer, now)
+
+
+def _keep_answer(order_id: int, reservation: Reservation, now: datetime) -> None:
+    """Write the provider's answer and what follows from it together: a crash leaves both or neither."""
+    with transaction.atomic():
+        order = lock_orders([order_id])[order_id]
+        authorization = queries.authorizations_of([order_id])[order_id]
+        if reservation.answer == Answer.REFUSED:
+            actions.mark_authorization(authorization, state=Authorization.State.FAILED, reference="")
+            cancel(targets=[CancelTarget(order_id, Reason.PAYMENT_FAILED)], by=PAYMENT, now=now)
+        elif reservation.answer == Answer.HELD or order.payment_verified_at:
+            held = Authorization.State.HELD
+            actions.mark_authorization(authorization, state=held, reference=reservation.reference)
+            actions.verify_payment(order_ids=[order_id], by=PAYMENT, now=now)
+        else:
+            state = authorization.state
+            actions.mark_authorization(authorization, state=state, reference=reservation.reference)
 
 
 def charge(delivery: Delivery, *, now: datetime) -> None:
@@ -111,4 +119,6 @@ def _reserved(order_id: int) -> Authorization:
     authorization = _asked(order_id)
     if authorization.state == Authorization.State.REQUESTED:
         raise NotYet("the money is not held yet")
+    if authorization.state == Authorization.State.FAILED:
+        raise Undeliverable("the payment was refused: there is no money to take")
     return authorization

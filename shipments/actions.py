@@ -45,6 +45,7 @@ class Confirmed:
     request: CancellationRequest | None
     lines: list[RequestItem]
     version: int
+    ended_request: bool
 
 
 def confirm_shipment(
@@ -124,7 +125,15 @@ def _ship_units(case: Case[ConfirmTarget], units: Mapping[int, int], by: Actor, 
         case, units=units, approves=False, close_reason=policy.CloseReason.SHIPPED, by=by, now=now
     )
     change(case.order, now=now)
-    return Confirmed(case.target, case.order, units, request, lines if request else [], case.order.version)
+    return Confirmed(
+        target=case.target,
+        order=case.order,
+        units=units,
+        request=request,
+        lines=lines if request else [],
+        version=case.order.version,
+        ended_request=request is not None and case.asked.open is None,
+    )
 
 
 def _write(confirmed: Sequence[Confirmed], by: Actor, now: datetime, *, is_import: bool) -> None:
@@ -136,7 +145,7 @@ def _write(confirmed: Sequence[Confirmed], by: Actor, now: datetime, *, is_impor
             Entry(
                 "shipment.confirmed",
                 one.order,
-                payload={"overtook_request": one.request is not None},
+                payload={"overtook_request": one.ended_request},
                 mute=mute,
                 version=one.version,
             )

@@ -224,7 +224,12 @@ def _entry(one: Done, *, is_charged: bool) -> Entry:
     return Entry(
         "order.cancelled",
         one.order,
-        payload={"code": one.verdict.code, "reason": one.target.reason, "whole": one.whole},
+        payload={
+            "code": one.verdict.code,
+            "reason": one.target.reason,
+            "whole": one.whole,
+            **({"note": one.target.note} if one.target.note else {}),
+        },
         mute=frozenset(mute),
         version=one.version,
     )

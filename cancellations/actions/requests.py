@@ -132,7 +132,10 @@ def _end_requests(
             answer(case.target, request)
             for line in case.asked.lines:
                 if line.quantity_open:
-                    line.quantity_open, line.state = 0, RequestItem.State(status)
+                    line.quantity_open = 0
+                    line.state = RequestItem.State(
+                        RequestItem.State.APPROVED if line.quantity_approved else status
+                    )
             lines.extend(case.asked.lines)
             was_partly_approved = any(line.quantity_approved for line in case.asked.lines)
             reached = policy.RequestStatus.PARTLY_APPROVED if was_partly_approved else status
@@ -168,7 +171,7 @@ def _close(
     request.decided_at, request.decided_by_id = now, by.user_id
     request.version += 1
     case.asked.open = None
-    case.asked.was_declined |= status == policy.RequestStatus.DECLINED
+    case.asked.was_declined |= bool(request.decline_reason)
     case.order.answer_due_at = None
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.actors import SWEEP
@@ -38,7 +39,7 @@ def cancel_overdue(
             locked = order_queries.lock_overdue(now=now, limit=limit, leave_out=leave_out)
             picked = list(locked)
             return cancel_locked(_overdue_targets(picked), locked, rules, SWEEP, now)
-    except (OperationalError, InterfaceError):
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
         raise
     except Exception:  # noqa: BLE001 - whatever one order raises, it must not stop the others
         # It cannot be judged or written: halving finds it, the rest are done.

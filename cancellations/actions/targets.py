@@ -16,13 +16,15 @@ class CancelTarget:
     """Cancel one order: all its open units, or the `units` given by item.
 
     `expected_version` refuses if the order changed since it was looked at; `restock` None takes the reason's
-    usual way (D-12); `counts` is the operator's choice for other marketplace reasons.
+    usual way (D-12); `counts` is the operator's choice for other marketplace reasons. `memo` is the seller's own;
+    `note` is what a buyer or an operator said to it, kept in the history only.
     """
 
     order_id: int
     reason: Reason
     units: Mapping[int, int] | None = None
     memo: str = ""
+    note: str = ""
     restock: bool | None = None
     expected_version: int | None = None
     counts: bool = False

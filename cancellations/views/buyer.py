@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import PersonRequest, buyer_of, buyer_page
+from accounts.access import PersonRequest, buyer_of, buyer_page, owner_of
 from cancellations import queries as cancellation_queries
 from cancellations.actions import (
     CancelTarget,
@@ -24,6 +24,7 @@ from cancellations.forms import DirectCancelForm, RequestForm, WithdrawForm
 from cancellations.policy import Reason, Refusal
 from cancellations.wording import refusal
 from events.actions import IdempotencyMismatch, once
+from events.queries import stored_answer
 from orders.outcomes import Refused, sole
 from orders.views.buyer import Standing, find_order, standing_of
 
@@ -38,13 +39,15 @@ def cancel_alone(request: PersonRequest, number: str) -> HttpResponse:
     lines = [line for line in order.lines if line.quantity_open]
     reasons = cancellation_queries.buyer_reasons()
     form = DirectCancelForm(request.POST if request.method == "POST" else None, lines=lines, reasons=reasons)
+    if form.is_bound and stored_answer(owner=owner_of(request), key=form.data.get("key", ""), order_id=order.pk):
+        return _cancelled_alone(request, order)
     if not form.is_bound and standing.why_not_direct:
         return _too_late(request, standing, standing.why_not_direct)
     if form.is_bound and form.is_valid():
-        target = CancelTarget(order.pk, Reason.BUYER_DIRECT, units=form.units)
+        target = CancelTarget(order.pk, Reason.BUYER_DIRECT, units=form.units, note=form.reason_label)
         try:
             once(
-                owner=f"user:{request.user.pk}",
+                owner=owner_of(request),
                 key=form.cleaned_data["key"],
                 content=["cancel-alone", order.pk, form.content],
                 now=now,
@@ -58,13 +61,17 @@ def cancel_alone(request: PersonRequest, number: str) -> HttpResponse:
         except IdempotencyMismatch:
             form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
         else:
-            messages.success(request, _("キャンセルが完了しました。確認のメールをお送りします。"))
-            return _back_to(order)
+            return _cancelled_alone(request, order)
     return render(
         request,
         "cancellations/buyer_cancel.html",
         {"here": "orders", "now": now, "order": order, "standing": standing, "form": form},
     )
+
+
+def _cancelled_alone(request: PersonRequest, order) -> HttpResponse:
+    messages.success(request, _("キャンセルが完了しました。確認のメールをお送りします。"))
+    return _back_to(order)
 
 
 def _too_late(
@@ -134,7 +141,7 @@ def ask(request: PersonRequest, number: str) -> HttpResponse:
         )
         try:
             once(
-                owner=f"user:{request.user.pk}",
+                owner=owner_of(request),
                 key=form.cleaned_data["key"],
                 content=["request", order.pk, form.content],
                 now=now,
@@ -175,7 +182,7 @@ def take_back(request: PersonRequest, number: str) -> HttpResponse:
     now = timezone.now()
     try:
         once(
-            owner=f"user:{request.user.pk}",
+            owner=owner_of(request),
             key=form.cleaned_data["key"],
             content=["withdraw", order.pk],
             now=now,

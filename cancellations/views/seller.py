@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import ShopRequest, acting_seller_page, seller_of
+from accounts.access import ShopRequest, acting_seller_page, owner_of, seller_of
 from cancellations import policy
 from cancellations import queries as cancellation_queries
 from cancellations.actions import CancelTarget, DeclineTarget, cancel, decline
@@ -18,6 +18,7 @@ from cancellations.forms import CancelForm, CancelItemsForm, DeclineForm
 from cancellations.policy import Reason, Refusal
 from cancellations.wording import BANNER, reason_label, refusal, sentence
 from events.actions import IdempotencyMismatch, once
+from events.queries import stored_answer
 from orders.outcomes import Outcome, Refused, Result
 from orders.rules import share
 from orders.views.history import Story
@@ -50,7 +51,7 @@ def cancel_order(request: ShopRequest, number: str) -> HttpResponse:
     )
     try:
         answer = once(
-            owner=f"user:{request.user.pk}",
+            owner=owner_of(request),
             key=form.cleaned_data["key"],
             content=["cancel", order.pk, form.content],
             now=now,
@@ -122,7 +123,9 @@ def _all_done(outcomes: Sequence[Outcome]) -> dict:
     for outcome in outcomes:
         if outcome.result == Result.ERROR:
             raise Refused(outcome)
-    return {"counted": any(outcome.counted for outcome in outcomes), "status": outcomes[-1].status}
+    last = outcomes[-1]
+    counted = any(outcome.counted for outcome in outcomes)
+    return {"order_id": last.order_id, "counted": counted, "status": last.status}
 
 
 # --- 一部キャンセル -------------------------------------------------------------------------------------------
@@ -136,6 +139,10 @@ def cancel_items(request: ShopRequest, number: str) -> HttpResponse:
     now = timezone.now()
     standing = standing_of(request, order, now)
     lines = [line for line in order.lines if line.quantity_open]
+    if request.method == "POST":
+        key = request.POST.get("key", "")
+        if answer := stored_answer(owner=owner_of(request), key=key, order_id=order.pk):
+            return _items_cancelled(request, order, counted=answer["counted"])
     if not standing.may_cancel_items:
         return show_order(request, order, now)
     covered = standing.facts.request.covered if standing.facts.request else {}
@@ -169,7 +176,7 @@ def cancel_items(request: ShopRequest, number: str) -> HttpResponse:
     ]
     try:
         answer = once(
-            owner=f"user:{request.user.pk}",
+            owner=owner_of(request),
             key=form.cleaned_data["key"],
             content=["cancel-items", order.pk, form.content],
             now=now,
@@ -180,9 +187,13 @@ def cancel_items(request: ShopRequest, number: str) -> HttpResponse:
     except IdempotencyMismatch:
         form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
     else:
-        messages.success(request, _said_of_items(counted=answer["counted"]))
-        return HttpResponseRedirect(reverse("seller:order", args=[order.number]) + "#said")
+        return _items_cancelled(request, order, counted=answer["counted"])
     return _show_items(request, standing_of(request, find_order(request, order.number), now), now, form)
+
+
+def _items_cancelled(request: ShopRequest, order, *, counted: bool) -> HttpResponse:
+    messages.success(request, _said_of_items(counted=counted))
+    return HttpResponseRedirect(reverse("seller:order", args=[order.number]) + "#said")
 
 
 def _said_of_items(*, counted: bool) -> str:
@@ -299,7 +310,7 @@ def decline_request(request: ShopRequest, number: str) -> HttpResponse:
         )
         try:
             once(
-                owner=f"user:{request.user.pk}",
+                owner=owner_of(request),
                 key=form.cleaned_data["key"],
                 content=["decline", order.pk, form.content],
                 now=now,

@@ -6,6 +6,7 @@ from datetime import date
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -109,12 +110,22 @@ class ShipByForm(NoteForm):
     )
     field_order = ["ship_by_date", "note"]
 
+    def clean_ship_by_date(self) -> date:
+        """A day already past would let the next sweep cancel the order."""
+        day = self.cleaned_data["ship_by_date"]
+        today = queries.local_day(timezone.now())
+        if day < today:
+            raise ValidationError(
+                _("%(today)s以降の日付を指定してください。") % {"today": f"{today:%Y/%m/%d}"}, code="past"
+            )
+        return day
+
 
 def _reasons() -> list:
     """The marketplace's reasons, and the seller's for support that acts for the seller."""
     return [
         ("", "—"),
-        (_("マーケットプレイスの理由"), wording.reasons(policy.MARKETPLACE_REASONS)),
+        (_("運営の理由"), wording.reasons(policy.MARKETPLACE_REASONS)),
         (_("出品者に代わってキャンセル（出品者の理由で判定）"), wording.reasons(policy.SELLER_REASONS)),
     ]
 
@@ -126,7 +137,7 @@ class CancelForm(NoteForm):
     counts = forms.BooleanField(
         label=_("キャンセル率に含める"),
         required=False,
-        help_text=_("「マーケットプレイスのその他の理由」の場合のみ使われます。"),
+        help_text=_("「運営上のその他の理由」の場合のみ使われます。"),
     )
     field_order = ["reason", "counts", "note"]
 
@@ -158,7 +169,7 @@ def _cancel(order_id: int, form: forms.Form, by: Actor, now) -> list[Outcome]:
     target = CancelTarget(
         order_id,
         policy.Reason(form.cleaned_data["reason"]),
-        memo=form.cleaned_data["note"],
+        note=form.cleaned_data["note"],
         counts=form.cleaned_data["counts"],
     )
     return cancel(targets=[target], by=by, now=now)

@@ -295,7 +295,7 @@ def _is_newly_verified(order: Order, pairs: Pairs) -> bool:
 
 def _new_ship_by(order: Order, pairs: Pairs) -> date | None:
     """The day a file gives to an order that has none and goes on."""
-    if order.ship_by_date or order.status == rules.Status.PENDING or _is_finished_by(pairs):
+    if order.ship_by_date or _is_finished_by(pairs):
         return None
     return _ship_by(row for _, row in pairs)
 

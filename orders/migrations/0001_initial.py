@@ -120,7 +120,7 @@ class Migration(migrations.Migration):
                 (
                     "fulfillment_channel",
                     models.CharField(
-                        choices=[("SELLER", "出品者出荷"), ("MARKETPLACE", "マーケットプレイス出荷")],
+                        choices=[("SELLER", "出品者出荷"), ("MARKETPLACE", "運営による出荷")],
                         default="SELLER",
                         max_length=12,
                         verbose_name="出荷元",
@@ -146,7 +146,7 @@ class Migration(migrations.Migration):
                 ("auto_cancel_due_at", models.DateTimeField(null=True, verbose_name="自動キャンセル日時")),
                 ("cancelled_at", models.DateTimeField(null=True, verbose_name="キャンセル日時")),
                 ("answer_due_at", models.DateTimeField(null=True, verbose_name="回答期限")),
-                ("on_hold", models.BooleanField(default=False, verbose_name="保留中（マーケットプレイス）")),
+                ("on_hold", models.BooleanField(default=False, verbose_name="保留中（運営）")),
                 ("held_at", models.DateTimeField(null=True, verbose_name="保留開始")),
                 ("service_level", models.CharField(blank=True, max_length=60, verbose_name="配送方法")),
                 ("payment_method", models.CharField(blank=True, max_length=40, verbose_name="お支払い方法")),

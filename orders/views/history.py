@@ -9,11 +9,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from accounts.actors import Role
+from cancellations.policy import Reason
 from cancellations.queries import cancellations_of, requests_of
 from cancellations.wording import reason_label
-from events.queries import history_of, mails_of
+from events.queries import history_of, mails_of, waiting_mails_of
 from sellercentral.templatetags.portal import yen
 from shipments.queries import shipments_of
+
+# What the marketplace does on its own side; a buyer is not told of it.
+INTERNAL = {"order.held", "order.released"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Story:
         self.order = order
         self.events = list(history_of(order.pk))
         self.mails = list(mails_of(order.pk))
+        self.waiting = list(waiting_mails_of(order.pk))
         self.requests = list(requests_of(order.pk))
         self.cancellations = list(cancellations_of(order.pk))
         self.shipments = list(shipments_of(order.pk))
@@ -47,6 +52,7 @@ class Story:
         """Newest first, with names of the shop's people and the mails that left."""
         lines = [self._line(event, name_people=True) for event in self.events]
         lines += self._mail_lines(self.mails)
+        lines += [self._waiting_line(delivery) for delivery in self.waiting]
         lines += [
             Line(request.seen_by_seller_at, "eye", _("リクエストを確認"), _("出品者"))
             for request in self.requests
@@ -56,9 +62,20 @@ class Story:
 
     def for_buyer(self) -> list[Line]:
         """Newest first, without names, and only the buyer's own mails."""
-        lines = [self._line(event, name_people=False) for event in self.events]
+        lines = [self._line(event, name_people=False) for event in self.events if event.name not in INTERNAL]
         lines += self._mail_lines(mail for mail in self.mails if mail.recipient_id == self.order.buyer_id)
         return sorted(lines, key=lambda line: line.at, reverse=True)
+
+    def _waiting_line(self, delivery) -> Line:
+        """A mail that has not left yet: it is tried again by itself, or waits for an operator."""
+        has_failed = delivery.state == "FAILED"
+        return Line(
+            delivery.event.happened_at,
+            "alert" if has_failed else "clock",
+            _("メールを送信できませんでした") if has_failed else _("メール送信待ち"),
+            _("システム"),
+            _("購入者あて") if delivery.recipient_id == self.order.buyer_id else _("出品者あて"),
+        )
 
     def since(self, version: int) -> list[Line]:
         """What changed after somebody looked at this version of the order."""
@@ -96,9 +113,9 @@ class Story:
                 more = " ".join(filter(None, [shipment.carrier, shipment.tracking_number])) if shipment else ""
                 return "truck", pgettext("history", "出荷通知を送信") if to_seller else _("商品を出荷"), more
             case "order.held":
-                return "pause", _("マーケットプレイスが確認を開始"), ""
+                return "pause", _("%(brand)sが確認を開始") % {"brand": settings.BRAND_NAME}, ""
             case "order.released":
-                return "pause", _("マーケットプレイスの確認が終了"), ""
+                return "pause", _("%(brand)sの確認が終了") % {"brand": settings.BRAND_NAME}, ""
             case "order.extended":
                 return "clock", _("出荷予定日を変更"), ""
             case _:
@@ -113,6 +130,8 @@ class Story:
         cancellation = self._cancellations.get(event.pk)
         if cancellation is None:
             return ""
+        if not to_seller and cancellation.reason == Reason.FRAUD:
+            return ""  # told neutrally, as in the mail (M-20)
         reason = _("理由：%(reason)s") % {"reason": reason_label(cancellation.reason)}
         if not to_seller:
             return reason

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -138,7 +139,11 @@ class Standing:
         """Why nothing can be done just now, in words."""
         if self.order.status == Status.PENDING:
             return _("お支払いの確認中です")
-        return _("マーケットプレイスが確認中です") if self.order.on_hold and self.units_open else ""
+        return (
+            _("%(brand)sが確認中です") % {"brand": settings.BRAND_NAME}
+            if self.order.on_hold and self.units_open
+            else ""
+        )
 
     @property
     def acts(self) -> list[Act]:

@@ -32,7 +32,7 @@ class Provider(Protocol):
         """Take held money; return the provider's reference."""
 
     def release(self, *, key: str, reservation: str, amount: Decimal, currency: str) -> None:
-        """Give up part of what is held, or all of it."""
+        """Give up what is held until `amount` in all has been given up, over every call for this reservation."""
 
     def refund(self, *, key: str, charge: str, amount: Decimal, currency: str) -> str:
         """Send taken money back; return the provider's reference."""

@@ -8,11 +8,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import ShopRequest, acting_seller_page, seller_of
+from accounts.access import ShopRequest, acting_seller_page, owner_of, seller_of
 from cancellations import policy
 from cancellations.policy import Refusal
 from cancellations.wording import refusal
 from events.actions import IdempotencyMismatch, once
+from events.queries import stored_answer
 from orders.outcomes import Refused, sole
 from orders.queries import local_day
 from orders.views.history import Story
@@ -28,6 +29,10 @@ def confirm(request: ShopRequest, number: str) -> HttpResponse:
     order = find_order(request, number)
     now = timezone.now()
     standing = standing_of(request, order, now)
+    if request.method == "POST":
+        key = request.POST.get("key", "")
+        if stored_answer(owner=owner_of(request), key=key, order_id=order.pk):
+            return _confirmed(request, order)
     if not standing.may_ship:
         code = Refusal.ORDER_ON_HOLD if order.on_hold else Refusal.ORDER_NOT_SHIPPABLE
         messages.warning(request, refusal(code))
@@ -46,7 +51,7 @@ def confirm(request: ShopRequest, number: str) -> HttpResponse:
         )
         try:
             once(
-                owner=f"user:{request.user.pk}",
+                owner=owner_of(request),
                 key=form.cleaned_data["key"],
                 content=["confirm-shipment", order.pk, form.content],
                 now=now,
@@ -73,8 +78,7 @@ def confirm(request: ShopRequest, number: str) -> HttpResponse:
         except IdempotencyMismatch:
             form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
         else:
-            messages.success(request, _("出荷通知を送信しました。購入者にメールでお知らせします。"))
-            return HttpResponseRedirect(reverse("seller:order", args=[order.number]) + "#said")
+            return _confirmed(request, order)
     return render(
         request,
         "shipments/seller_confirm.html",
@@ -90,6 +94,11 @@ def confirm(request: ShopRequest, number: str) -> HttpResponse:
             "changes": Story(order).since(changes_since) if changes_since is not None else [],
         },
     )
+
+
+def _confirmed(request: ShopRequest, order) -> HttpResponse:
+    messages.success(request, _("出荷通知を送信しました。購入者にメールでお知らせします。"))
+    return HttpResponseRedirect(reverse("seller:order", args=[order.number]) + "#said")
 
 
 def _form(data, order, now) -> ConfirmShipmentForm:
