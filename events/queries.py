@@ -46,5 +46,7 @@ def has_left(delivery_key: str) -> bool:
 
 def stored_answer(*, owner: str, key: str, order_id: int) -> dict | None:
     """What a keyed act on this order was answered before, for a page that is sent once more (reliability M8)."""
+    if not key.isprintable():
+        return None  # nothing of ours, and nothing the database would take
     row = IdempotencyKey.objects.filter(owner=owner, key=key[:100], answer__order_id=order_id).first()
     return row.answer if row else None

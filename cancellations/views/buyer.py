@@ -128,6 +128,9 @@ def ask(request: PersonRequest, number: str) -> HttpResponse:
     now = timezone.now()
     standing = standing_of(order, now)
     data = request.POST if request.method == "POST" else None
+    if not standing.why_not_direct and not order.on_hold:
+        messages.info(request, _("このご注文は、出品者にリクエストせずにご自身でキャンセルできます。"))
+        return redirect("buyer:order-cancel", order.number)
     if data is None and standing.why_not_request:
         return _not_possible(request, standing, standing.why_not_request)
     form = _request_form(standing, data=data)

@@ -109,6 +109,7 @@ def admin_access() -> dict[str, frozenset[str]]:
         "admin:view_on_site": operator,
         "admin:orders_order_act": operator,
         "admin:events_sentmail_html": operator,
+        "admin:auth_user_password_change": operator,
         "admin/(?P<url>.*)$": nobody,
     }
     for model in admin.site._registry:

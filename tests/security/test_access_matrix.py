@@ -217,6 +217,7 @@ def admin_address(name: str, row_of, cast: Cast) -> str:
         "admin:view_on_site": [1, 1],
         "admin:orders_order_act": [cast.orders["waiting"].pk, "cancel"],
         "admin:events_sentmail_html": [row_of(SentMail)],
+        "admin:auth_user_password_change": [row_of(models["accounts_user"])],
     }
     if name == "admin/(?P<url>.*)$":
         return "/admin/no/such/page/"
