@@ -120,6 +120,11 @@ def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]
     return {**browser_context_args, "locale": "ja-JP", "timezone_id": "Asia/Tokyo"}
 
 
+def _failure(request: Any) -> list[str]:
+    """A request that failed; not one that the browser dropped because its page was left meanwhile."""
+    return [] if request.failure == "net::ERR_ABORTED" else [f"failed: {request.url} {request.failure}"]
+
+
 @pytest.fixture
 def console() -> Iterator[Callable[[Any], Any]]:
     """Watch pages: `console(page)`. At the end of the test none may have logged a word or raised an error."""
@@ -128,7 +133,7 @@ def console() -> Iterator[Callable[[Any], Any]]:
     def watch(page: Any) -> Any:
         page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: said.append(f"error: {error}"))
-        page.on("requestfailed", lambda request: said.append(f"failed: {request.url} {request.failure}"))
+        page.on("requestfailed", lambda request: said.extend(_failure(request)))
         return page
 
     yield watch
