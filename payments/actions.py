@@ -1,15 +1,16 @@
 """Book money: reservations, charges, releases and refunds. Calls to a provider happen later, by delivery."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import connection
 from django.db.models import F
 
 from accounts.actors import Actor
 from events.actions import Entry, record
+from events.setwise import Change
 from orders import queries as order_queries
 from orders import rules
 from orders.actions import change, in_batches, outcome, save_orders
@@ -17,7 +18,9 @@ from orders.models import Order
 from orders.outcomes import Outcome, Result
 
 from . import providers, queries
-from .models import Authorization, Charge, MoneyState, Refund, RefundItem
+from .models import Authorization, Charge, MoneyState, ProviderNotice, Refund, RefundItem
+from .providers.base import Notice
+from .rules import Back, Sold, what_cancelling_gives
 
 
 def verify_payment(*, order_ids: Sequence[int], by: Actor, now: datetime) -> list[Outcome]:
@@ -57,7 +60,7 @@ def request_authorizations(orders: Sequence[Order]) -> dict[int, Authorization]:
     missing = [
         Authorization(
             order=order,
-            provider=providers.TEST,
+            provider=providers.chosen(),
             amount=order.total,
             released=_already_cancelled(order),
             currency=order.currency,
@@ -70,18 +73,9 @@ def request_authorizations(orders: Sequence[Order]) -> dict[int, Authorization]:
 
 
 def _already_cancelled(order: Order) -> Decimal:
-    return sum(
-        (
-            rules.share(
-                amount=line.goods_amount or Decimal(0),
-                units=line.quantity_ordered,
-                before=0,
-                taken=line.quantity_cancelled,
-                currency=order.currency,
-            )
-            for line in order.lines
-        ),
-        Decimal(0),
+    return rules.cancelled_amount(
+        ((line.goods_amount, line.quantity_ordered, line.quantity_cancelled) for line in order.lines),
+        currency=order.currency,
     )
 
 
@@ -155,78 +149,115 @@ class MoneyBack:
         return sum((amount for amount in self.amounts.values() if amount), Decimal(0))
 
 
-def give_back(
-    backs: Sequence[MoneyBack],
-    *,
-    authorizations: Mapping[int, Authorization],
-    charges: Mapping[int, Charge],
-    now: datetime,
-) -> None:
+def give_back(backs: Sequence[MoneyBack], *, money: Mapping[int, queries.Money], now: datetime) -> Change:
     """Release the reservation of cancelled units, or refund them if the order was charged already (domain 11).
 
-    `authorizations` and `charges` were read under the orders' locks. Writes rows; the provider is called by the
-    deliveries `release_authorization` and `refund`.
+    `money` was read by `queries.money_of` under the orders' locks. Writes refunds, and returns how much of each
+    reservation is given up, to be written by the caller; the provider is called by the deliveries
+    `release_authorization` and `refund`.
     """
     released: dict[int, Authorization] = {}
-    refunds: list[tuple[Refund, MoneyBack]] = []
+    refunds: list[tuple[Refund, Back]] = []
+    sold = _sold_before(backs, money)
     for back in backs:
-        authorization = authorizations.get(back.order.pk)
-        if charge := charges.get(back.order.pk):
-            if back.goods > 0:
-                refunds.append((_refund(back, charge, now), back))
-        elif authorization:
+        of_order = money.get(back.order.pk)
+        if of_order is None:
+            continue
+        authorization = of_order.reservation
+        if of_order.charge_id:
+            goes_back = what_cancelling_gives(sold[back.order.pk], back.units)
+            sold[back.order.pk] = sold[back.order.pk].less(goes_back, cancels=True)
+            if goes_back.amount > 0:
+                row = _refund(back, goes_back.amount, of_order.charge_id, authorization.currency, now)
+                refunds.append((row, goes_back))
+        else:
             left = authorization.amount - authorization.released
             authorization.released += left if back.whole else min(back.goods, left)
             released[authorization.pk] = authorization
-    _save_released(released.values())
-    Refund.objects.bulk_create(refund for refund, _ in refunds)
-    RefundItem.objects.bulk_create(
-        RefundItem(refund=refund, item_id=item_id, quantity=back.units[item_id], amount=amount)
-        for refund, back in refunds
-        for item_id, amount in back.amounts.items()
-        if amount is not None
-    )
-
-
-def _save_released(authorizations: Iterable[Authorization]) -> None:
-    """Write how much of each reservation is given up, in one statement."""
-    rows = list(authorizations)
-    if not rows:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE payments_authorization AS a SET released = n.released
-            FROM unnest(%s::bigint[], %s::numeric[]) AS n (id, released) WHERE a.id = n.id
-            """,
-            [[row.pk for row in rows], [row.released for row in rows]],
+    if refunds:
+        Refund.objects.bulk_create(refund for refund, _ in refunds)
+        RefundItem.objects.bulk_create(
+            RefundItem(refund=refund, item_id=item_id, quantity=goes_back.units[item_id], amount=amount)
+            for refund, goes_back in refunds
+            for item_id, amount in goes_back.amounts.items()
         )
+    rows = list(released.values())
+    return Change(Authorization, {"id": [row.pk for row in rows], "released": [row.released for row in rows]})
 
 
-def _refund(back: MoneyBack, charge: Charge, now: datetime) -> Refund:
+def _sold_before(backs: Sequence[MoneyBack], money: Mapping[int, queries.Money]) -> dict[int, Sold]:
+    """The charged ones of these orders as they stood before their units were cancelled."""
+    charged = {
+        back.order.pk: back.order for back in backs if back.order.pk in money and money[back.order.pk].charge_id
+    }
+    if not charged:
+        return {}
+    just_cancelled: Counter[int] = Counter()
+    for back in backs:
+        just_cancelled.update(back.units)
+    return queries.sold_of(charged.values(), just_cancelled=just_cancelled)
+
+
+def _refund(back: MoneyBack, amount: Decimal, charge_id: int, currency: str, now: datetime) -> Refund:
     return Refund(
         order=back.order,
-        charge=charge,
-        idempotency_key=queries.refund_key(back.event_id),
-        amount=back.goods,
-        currency=charge.currency,
+        charge_id=charge_id,
+        idempotency_key=queries.refund_key(back.event_id, cancels=True),
+        amount=amount,
+        currency=currency,
         reason=Refund.Reason.CANCELLATION,
         requested_at=now,
     )
 
 
-def mark_charged(charge: Charge, *, reference: str, now: datetime) -> None:
-    """Keep the provider's answer to a charge; the first answer wins."""
-    Charge.objects.filter(pk=charge.pk, state=MoneyState.PENDING).update(
-        state=MoneyState.SUCCEEDED, provider_ref=reference or None, charged_at=now
-    )
+def mark_charged(charge: Charge, *, reference: str, now: datetime) -> bool:
+    """Keep that a charge was made; the first answer wins, whichever way it came. False if another came before."""
+    return _first_answer(charge, state=MoneyState.SUCCEEDED, provider_ref=reference or None, charged_at=now)
 
 
-def mark_refunded(refund: Refund, *, reference: str, now: datetime) -> None:
-    """Keep the provider's answer to a refund; the first answer wins."""
-    Refund.objects.filter(pk=refund.pk, state=MoneyState.PENDING).update(
-        state=MoneyState.SUCCEEDED, provider_ref=reference or None, refunded_at=now
+def mark_refunded(refund: Refund, *, reference: str, now: datetime) -> bool:
+    """Keep that a refund was made; the first answer wins, whichever way it came. False if another came before."""
+    return _first_answer(refund, state=MoneyState.SUCCEEDED, provider_ref=reference or None, refunded_at=now)
+
+
+def mark_asked(row: Charge | Refund, *, reference: str) -> bool:
+    """Keep the provider's name for a charge or refund that it will only tell the end of later."""
+    return _first_answer(row, provider_ref=reference)
+
+
+def mark_refused(row: Charge | Refund) -> bool:
+    """Keep that the provider will not make a charge or refund: a refund's money may go back another way."""
+    return _first_answer(row, state=MoneyState.FAILED)
+
+
+def _first_answer(row: Charge | Refund, **answer) -> bool:
+    """The only line that writes the state of a charge or refund."""
+    pending = type(row).objects.filter(pk=row.pk, state=MoneyState.PENDING)
+    return bool(pending.update(**answer))
+
+
+def keep_notice(notice: Notice, *, provider: str, now: datetime) -> ProviderNotice | None:
+    """Keep what a provider told by itself, in the caller's transaction; None if it told the same before.
+
+    Somebody who brings the same notice at the same moment waits here.
+    """
+    row, is_new = ProviderNotice.objects.get_or_create(
+        provider=provider,
+        number=notice.number,
+        defaults={
+            "about": notice.about,
+            "key": notice.key,
+            "reference": notice.reference,
+            "succeeded": notice.succeeded,
+            "received_at": now,
+        },
     )
+    return row if is_new else None
+
+
+def mark_notice(row: ProviderNotice, *, state: str, order_id: int | None) -> None:
+    """Keep what came of a notice."""
+    ProviderNotice.objects.filter(pk=row.pk).update(state=state, order_id=order_id)
 
 
 def mark_released(authorization: Authorization) -> None:

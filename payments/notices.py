@@ -1,5 +1,10 @@
-"""Listeners that call the provider: reserve, charge, release, refund. Each bears being called twice."""
+"""Listeners that call the provider: reserve, charge, release, refund; and the mails of refunds, M-11 and M-12.
 
+Each bears being called twice.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.db import transaction
@@ -9,13 +14,14 @@ from cancellations.actions import CancelTarget, cancel
 from cancellations.policy import Reason
 from events.actions import NotYet, Undeliverable
 from events.models import Delivery
-from orders.queries import lock_orders
+from orders.mails import Mail, send, units_of
+from orders.queries import lock_orders, order_for_mail
 from orders.rules import Status
 
 from . import actions, queries
-from .models import Authorization, MoneyState
+from .models import Authorization, Charge, MoneyState, Refund
 from .providers import NONE, provider
-from .providers.base import Answer, Reservation
+from .providers.base import Answer, ProviderRefuses, Reservation
 
 
 def reserve(delivery: Delivery, *, now: datetime) -> None:
@@ -29,16 +35,19 @@ def reserve(delivery: Delivery, *, now: datetime) -> None:
         authorization = actions.request_authorizations([order])[order_id]
     if authorization.state == Authorization.State.REQUESTED and not authorization.provider_ref:
         answer = provider(authorization.provider).reserve(
-            key=f"reserve-{order.number}",
+            key=f"{queries.RESERVATION_KEY}{order.number}",
             amount=authorization.amount - authorization.released,
             currency=authorization.currency,
             method=order.payment_method,
         )
-        _keep_answer(order_id, answer, now)
+        settle_reservation(order_id, answer, now=now)
 
 
-def _keep_answer(order_id: int, reservation: Reservation, now: datetime) -> None:
-    """Write the provider's answer and what follows from it together: a crash leaves both or neither."""
+def settle_reservation(order_id: int, reservation: Reservation, *, now: datetime) -> None:
+    """Write the provider's answer and what follows from it together: a crash leaves both or neither.
+
+    Of two answers, or an answer and somebody who cancels, the first one wins (E20): the second changes no order.
+    """
     with transaction.atomic():
         order = lock_orders([order_id])[order_id]
         authorization = queries.authorizations_of([order_id])[order_id]
@@ -60,15 +69,31 @@ def charge(delivery: Delivery, *, now: datetime) -> None:
     if due is None or due.state != MoneyState.PENDING:
         return
     authorization = _reserved(due.order_id)
-    reference = ""
-    if authorization.provider != NONE:
-        reference = provider(authorization.provider).charge(
-            key=f"charge-{due.pk}",
+    if authorization.provider == NONE:
+        actions.mark_charged(due, reference="", now=now)
+        return
+    with _refused_for_good(due):
+        made = provider(authorization.provider).charge(
+            key=f"{queries.CHARGE_KEY}{due.pk}",
             reservation=authorization.provider_ref or "",
             amount=due.amount,
             currency=due.currency,
         )
-    actions.mark_charged(due, reference=reference, now=now)
+    if made.is_done:
+        actions.mark_charged(due, reference=made.reference, now=now)
+    else:
+        actions.mark_asked(due, reference=made.reference)
+
+
+@contextmanager
+def _refused_for_good(row: Charge | Refund | None = None) -> Iterator[None]:
+    """A final no of the provider ends the delivery, and the row that it was asked for."""
+    try:
+        yield
+    except ProviderRefuses as error:
+        if row is not None:
+            actions.mark_refused(row)
+        raise Undeliverable(str(error)) from error
 
 
 def release_authorization(delivery: Delivery, *, now: datetime) -> None:
@@ -78,12 +103,13 @@ def release_authorization(delivery: Delivery, *, now: datetime) -> None:
         return  # cancelled before anything was reserved
     authorization = _asked(order_id)
     if authorization.provider != NONE and authorization.state != Authorization.State.FAILED:
-        provider(authorization.provider).release(
-            key=f"release-{delivery.event_id}",
-            reservation=authorization.provider_ref or "",
-            amount=authorization.released,
-            currency=authorization.currency,
-        )
+        with _refused_for_good():
+            provider(authorization.provider).release(
+                key=f"release-{delivery.event_id}",
+                reservation=authorization.provider_ref or "",
+                left=authorization.amount - authorization.released,
+                currency=authorization.currency,
+            )
     actions.mark_released(authorization)
 
 
@@ -92,18 +118,61 @@ def refund(delivery: Delivery, *, now: datetime) -> None:
     due = queries.refund_of_event(delivery.event_id)
     if due is None or due.state != MoneyState.PENDING:
         return
+    if due.charge.state == MoneyState.FAILED:
+        actions.mark_refused(due)
+        raise Undeliverable("the charge was refused: there is no money to send back")
     if due.charge.state != MoneyState.SUCCEEDED:
         raise NotYet("the charge has not gone through yet")
-    reference = ""
     authorization = _reserved(due.order_id)
-    if authorization.provider != NONE:
-        reference = provider(authorization.provider).refund(
+    if authorization.provider == NONE:
+        actions.mark_refunded(due, reference="", now=now)
+        return
+    with _refused_for_good(due):
+        made = provider(authorization.provider).refund(
             key=due.idempotency_key,
             charge=due.charge.provider_ref or "",
             amount=due.amount,
             currency=due.currency,
         )
-    actions.mark_refunded(due, reference=reference, now=now)
+    if made.is_done:
+        actions.mark_refunded(due, reference=made.reference, now=now)
+    else:
+        actions.mark_asked(due, reference=made.reference)
+
+
+def mail_buyer(delivery: Delivery, *, now: datetime) -> None:
+    """M-11: the buyer is told what goes back, why, and how."""
+    _mail_refund(delivery, now, "m11")
+
+
+def mail_seller(delivery: Delivery, *, now: datetime) -> None:
+    """M-12 to one person of the shop."""
+    _mail_refund(delivery, now, "m12")
+
+
+def _mail_refund(delivery: Delivery, now: datetime, template: str) -> None:
+    told = queries.refund_of_event(delivery.event_id)
+    if told is None:
+        raise Undeliverable("there is no refund of this event")
+    order = order_for_mail(told.order_id)
+    send(
+        Mail(
+            template,
+            order,
+            items=units_of(order, {part.item_id: part.quantity for part in told.items.all()}),
+            whole=False,
+            to_seller=template == "m12",
+            can_be_silenced=template == "m12",
+            more={
+                "refund_amount": told.amount,
+                "not_charged": False,
+                "refund_reason": told.get_reason_display,
+                "refunded_on": told.requested_at,
+            },
+        ),
+        delivery,
+        now=now,
+    )
 
 
 def _asked(order_id: int) -> Authorization:

@@ -1,7 +1,6 @@
 """Money: reserved at placing, charged at the first confirmation, released or refunded; the provider asked once."""
 
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -17,8 +16,8 @@ from payments.models import Authorization, Charge, Refund
 from payments.providers import provider
 from payments.providers.base import Answer, Reservation
 from tests.books import nothing_changes, offences
-from tests.cast import LATER, deliver, last_event, lines_of, names_of
-from tests.factories import NOON
+from tests.cast import LATER, deliver, last_event, lines_of, names_of, told
+from tests.factories import NOON, SYSTEM
 
 pytestmark = pytest.mark.usefixtures("no_mails")
 
@@ -41,6 +40,11 @@ def asked(monkeypatch) -> list[tuple[str, str]]:
     for name in ("reserve", "charge", "release", "refund"):
         watch(name)
     return calls
+
+
+def going_back(order) -> int:
+    """Money of an order that goes or went back."""
+    return sum(each.amount for each in queries.refunds_of(order.pk) if each.state != "FAILED")
 
 
 def state_of(order) -> str:
@@ -145,6 +149,30 @@ def test_a_reservation_cut_short_by_a_crash_is_made_under_the_same_key_even_if_t
     assert state_of(order) == "RELEASED"
 
 
+@pytest.mark.parametrize("units", [None, 1], ids=["whole", "one unit"])
+def test_an_order_placed_here_and_cancelled_by_a_file_gives_its_reservation_back(cast, asked, units):  # INV-21
+    order = cast.order(2)
+    deliver(NOON)
+    cast.cancel(order, Reason.IMPORTED, units and {lines_of(order)[0]: units}, by=SYSTEM)
+    assert told(last_event(order)) == {("release_authorization", None)}
+    deliver()
+    assert asked[-1][0] == "release"
+    assert state_of(order) == ("HELD" if units else "RELEASED")
+    assert offences() == {}
+
+
+def test_units_of_a_charged_order_that_a_file_calls_cancelled_are_refunded(cast, asked):
+    order = cast.order(2)
+    deliver(NOON)
+    cast.confirm(order, {lines_of(order)[0]: 1})
+    deliver()
+    cast.cancel(order, Reason.IMPORTED, by=SYSTEM)
+    assert told(last_event(order)) == {("refund", None)}
+    deliver()
+    assert (asked[-1][0], Refund.objects.get().state) == ("refund", "SUCCEEDED")
+    assert offences() == {}
+
+
 def test_units_cancelled_while_the_reservation_is_under_way_are_not_held(cast):
     order = cast.order(2, 1)
     cast.cancel(order, Reason.OTHER, {lines_of(order)[0]: 1})
@@ -202,7 +230,7 @@ def test_a_refund_waits_for_its_charge(cast, monkeypatch):
     deliver(LATER + timedelta(hours=1))
     deliver(LATER + timedelta(hours=3))
     assert Refund.objects.get().state == "SUCCEEDED"
-    assert queries.refunded(order.pk) == 1000
+    assert going_back(order) == 1000
     assert offences(now=LATER) == {}
 
 
@@ -258,10 +286,10 @@ def test_money_going_back_is_what_was_refunded_and_did_not_fail(cast):
     cast.confirm(order, {lines_of(order)[0]: 1})
     for _ in range(2):
         cast.cancel(order, units={lines_of(order)[0]: 1})
-    assert queries.refunded(order.pk) == 2000
+    assert going_back(order) == 2000
     Refund.objects.filter(pk=Refund.objects.first().pk).update(state="FAILED")
-    assert queries.refunded(order.pk) == 1000
-    assert queries.refunded(2**40) == Decimal(0)
+    assert going_back(order) == 1000
+    assert queries.refunds_of(2**40) == []
 
 
 def test_the_last_word_on_an_order_is_its_latest_event(cast):
