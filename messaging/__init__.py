@@ -1,0 +1,1 @@
+"""What buyer and seller say to each other about one order."""

@@ -1,0 +1,94 @@
+"""Thread and Message: the talk of a buyer and a shop about one order."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Seller
+from orders.models import Order
+
+from . import rules
+
+
+class Thread(models.Model):
+    """The talk about one order; what lists of talks show of it stands here (wall 8)."""
+
+    order = models.OneToOneField(Order, models.PROTECT, related_name="thread", verbose_name=_("注文"))
+    seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", db_index=False, verbose_name=_("出品者"))
+    buyer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, verbose_name=_("購入者")
+    )
+    last_at = models.DateTimeField(_("最新のメッセージの日時"))
+    last_text = models.CharField(_("最新のメッセージ"), max_length=200)
+    unread_by_seller = models.PositiveIntegerField(_("出品者の未読"), default=0)
+    unread_by_buyer = models.PositiveIntegerField(_("購入者の未読"), default=0)
+    # Whether the buyer wished for a cancellation in it; that stays so, as the verdict on cancelling does.
+    has_wish = models.BooleanField(_("キャンセルの希望"), default=False)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("会話")
+        indexes = [
+            models.Index(F("seller"), F("last_at").desc(), F("id").desc(), name="threads_of_seller"),
+            models.Index(
+                F("seller"),
+                F("last_at").desc(),
+                F("id").desc(),
+                name="threads_unread_by_seller",
+                condition=Q(unread_by_seller__gt=0),
+            ),
+            models.Index(
+                F("seller"),
+                F("last_at").desc(),
+                F("id").desc(),
+                name="threads_with_a_wish",
+                condition=Q(has_wish=True),
+            ),
+            models.Index(F("buyer"), F("last_at").desc(), F("id").desc(), name="threads_of_buyer"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order}"
+
+
+class Message(models.Model):
+    """What one side said; never changed."""
+
+    class Side(models.TextChoices):
+        BUYER = "BUYER", _("購入者")
+        SELLER = "SELLER", _("出品者")
+
+    thread = models.ForeignKey(Thread, models.PROTECT, related_name="messages", verbose_name=_("会話"))
+    side = models.CharField(_("送信者"), max_length=6, choices=Side)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("人")
+    )
+    name = models.CharField(_("名前"), max_length=100)
+    topic = models.CharField(_("件名"), max_length=20)
+    text = models.TextField(_("本文"), max_length=rules.LONGEST_TEXT)
+    sent_at = models.DateTimeField(_("送信日時"))
+    wishes = models.BooleanField(_("キャンセルの希望"), default=False)
+    pushes = models.BooleanField(_("キャンセルの催促"), default=False)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("メッセージ")
+        indexes = [
+            models.Index(fields=["thread", "id"], name="wishes_of_a_thread", condition=Q(wishes=True)),
+            # What a shop was warned of and sent all the same: the operators' own list (domain 21, B17).
+            models.Index(fields=["-id"], name="messages_that_push", condition=Q(pushes=True)),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(topic__in=[topic.value for topic in rules.Topic]), name="topic_is_known"
+            ),
+            models.CheckConstraint(condition=~Q(text=""), name="message_says_something"),
+            models.CheckConstraint(
+                condition=Q(wishes=False) | Q(side="BUYER"), name="only_buyers_wish_for_a_cancellation"
+            ),
+            models.CheckConstraint(
+                condition=Q(pushes=False) | Q(side="SELLER"), name="only_sellers_push_for_a_cancellation"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.thread} {self.pk}"

@@ -1,0 +1,92 @@
+"""Reads of talks."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from .models import Message, Thread
+
+PAGE_SIZE = 20
+UNREAD_CAP = 99
+# A page shows no more of one talk than its latest so many messages.
+MESSAGES_SHOWN = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some talks, newest first; `older` is where the next page goes on, empty at the end."""
+
+    threads: list[Thread]
+    older: str
+
+
+def threads_of_seller(seller_id: int, *, unread: bool = False, wish: bool = False, before: str = "") -> Page:
+    """Talks of a shop, newest first (indices `threads_of_seller`, `…unread_by_seller`, `…with_a_wish`)."""
+    rows = Thread.objects.filter(seller_id=seller_id)
+    if unread:
+        rows = rows.filter(unread_by_seller__gt=0)
+    if wish:
+        rows = rows.filter(has_wish=True)
+    return _page(rows, before)
+
+
+def threads_of_buyer(user_id: int, *, before: str = "") -> Page:
+    """Talks of a buyer, newest first (index `threads_of_buyer`)."""
+    return _page(Thread.objects.filter(buyer_id=user_id), before)
+
+
+def _page(rows: QuerySet[Thread], before: str) -> Page:
+    if edge := _edge(before):
+        moment, key = edge
+        rows = rows.filter(Q(last_at__lt=moment) | Q(last_at=moment, pk__lt=key), last_at__lte=moment)
+    newest = rows.select_related("order", "seller", "buyer").order_by("-last_at", "-pk")
+    found = list(newest[: PAGE_SIZE + 1])
+    older = (
+        f"{found[PAGE_SIZE - 1].last_at.isoformat()}_{found[PAGE_SIZE - 1].pk}" if len(found) > PAGE_SIZE else ""
+    )
+    return Page(found[:PAGE_SIZE], older)
+
+
+def _edge(before: str) -> tuple[datetime, int] | None:
+    """Where a page goes on; None for what no page of ours wrote."""
+    moment, _, key = before.partition("_")
+    try:
+        return (datetime.fromisoformat(moment), int(key)) if len(key) < 19 and moment[-6:-5] == "+" else None
+    except ValueError:
+        return None
+
+
+def unread_of_seller(seller_id: int) -> int:
+    """How many talks of a shop have something new, as far as anybody counts."""
+    return Thread.objects.filter(seller_id=seller_id, unread_by_seller__gt=0)[: UNREAD_CAP + 1].count()
+
+
+def wishes_of_seller(seller_id: int) -> int:
+    """How many talks of a shop have a wish for a cancellation, as far as anybody counts."""
+    return Thread.objects.filter(seller_id=seller_id, has_wish=True)[: UNREAD_CAP + 1].count()
+
+
+def thread_of(order_id: int) -> Thread | None:
+    """The talk about an order, if anybody said anything."""
+    return Thread.objects.filter(order_id=order_id).first()
+
+
+def messages_of(thread_id: int) -> list[Message]:
+    """The latest messages of a talk, the oldest of them first."""
+    return list(Message.objects.filter(thread_id=thread_id).order_by("-pk")[:MESSAGES_SHOWN])[::-1]
+
+
+def wishes_of(order_ids: Iterable[int]) -> dict[int, tuple[int, ...]]:
+    """Keys of the buyers' messages that wish for a cancellation, by order (domain 9.2)."""
+    found: dict[int, tuple[int, ...]] = {}
+    rows = Message.objects.filter(wishes=True, thread__order_id__in=list(order_ids)).order_by("pk")
+    for order_id, key in rows.values_list("thread__order_id", "pk"):
+        found[order_id] = (*found.get(order_id, ()), key)
+    return found
+
+
+def message_of_event(subject: str) -> Message | None:
+    """The message that an event is about."""
+    return Message.objects.filter(pk=int(subject)).select_related("thread__order__seller", "thread__buyer").first()

@@ -1,0 +1,17 @@
+"""Addresses of the talks."""
+
+from django.urls import path
+
+import orders.urls  # noqa: F401  how an order's number is written in an address
+
+from .views import buyer as buyer_views
+from .views import seller as seller_views
+
+seller = [
+    path("messages/", seller_views.talks, name="messages"),
+    path("messages/<order_number:number>/", seller_views.talk, name="message"),
+]
+buyer = [
+    path("messages/", buyer_views.talks, name="messages"),
+    path("messages/<order_number:number>/", buyer_views.talk, name="message"),
+]

@@ -1,0 +1,1 @@
+"""Pages of the talks: the shop's and the buyer's."""
