@@ -4,15 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from django import forms
-from django.utils.translation import get_language, gettext_lazy
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from events.forms import ActForm, VersionedActForm
+from events.forms import STALE_PAGE, ActForm, LineField, MoneyField, TextField, VersionedActForm
 
 from . import policy, wording
 from .policy import Reason
 
 CHOOSE = ("", gettext_lazy("選択してください"))
+# What a shop may choose from, in minutes: up to the longest that it may let its buyers cancel alone.
+LONGER_WINDOWS = (30, 60, 120, 360, 720, 1440, 2880, policy.LONGEST_DIRECT_MINUTES)
 REASON_MISSING = gettext_lazy("キャンセルの理由を選択してください。")
 REASON_UNKNOWN = gettext_lazy("選択できない理由です。一覧から選び直してください。")
 DECLINE_REASONS = (
@@ -28,9 +30,9 @@ def choice(form: forms.Form, name: str) -> forms.ChoiceField:
     return cast(forms.ChoiceField, form.fields[name])
 
 
-def memo_field() -> forms.CharField:
+def memo_field() -> TextField:
     """The seller's own note."""
-    return forms.CharField(
+    return TextField(
         label=gettext_lazy("出品者メモ"),
         help_text=gettext_lazy("社内用です。購入者には表示されません。1,000文字まで。"),
         max_length=1000,
@@ -93,13 +95,14 @@ class UnitsForm(ActForm):
                 label=_("数量"),
                 min_value=1,
                 max_value=line.quantity_open,
-                required=False,
+                required=self.is_bound and self.data.get(f"take-{line.item_id}") is not None,
                 initial=chosen or line.quantity_open,
                 widget=forms.Select(
                     choices=[(number, number) for number in range(1, line.quantity_open + 1)],
                     attrs={"class": "form-select"},
                 ),
                 error_messages={
+                    "required": _("数量を選択してください。"),
                     "invalid": _("数量を選択してください。"),
                     "min_value": _("数量は1以上を選択してください。"),
                     "max_value": _("残りの数量を超えています。数量を選び直してください。"),
@@ -121,7 +124,7 @@ class UnitsForm(ActForm):
     def units(self) -> dict[int, int]:
         """The chosen units by item."""
         return {
-            line.pk: self.cleaned_data.get(f"quantity-{line.item_id}") or line.quantity_open
+            line.pk: self.cleaned_data[f"quantity-{line.item_id}"]
             for line in self.lines
             if self.cleaned_data.get(f"take-{line.item_id}")
         }
@@ -159,7 +162,7 @@ class RequestForm(UnitsForm):
         label=gettext_lazy("キャンセルの理由"),
         error_messages={"required": REASON_MISSING, "invalid_choice": REASON_UNKNOWN},
     )
-    text = forms.CharField(
+    text = TextField(
         label=gettext_lazy("出品者へのコメント"),
         help_text=gettext_lazy("500文字まで。"),
         max_length=500,
@@ -245,6 +248,68 @@ class CancelItemsForm(VersionedActForm):
         return grouped
 
 
+class CancelSeveralForm(ActForm):
+    """Cancel several whole orders, as the seller: a reason for each of these numbers, one note for all."""
+
+    reason_for_all = forms.ChoiceField(
+        label=gettext_lazy("すべての注文のキャンセルの理由"),
+        required=False,
+        error_messages={"invalid_choice": REASON_UNKNOWN},
+    )
+    seller_memo = memo_field()
+    confirmed = forms.CharField(required=False, max_length=64)
+
+    # More errors than this are said in one sentence.
+    most_errors = 10
+
+    def __init__(self, *args, numbers: Sequence[str], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.numbers = list(numbers)
+        self.choices = [CHOOSE, *wording.reasons(policy.SELLER_REASONS)]
+        choice(self, "reason_for_all").choices = self.choices
+        for number in self.numbers:
+            self.fields[f"reason-{number}"] = forms.ChoiceField(
+                choices=self.choices,
+                error_messages={
+                    "required": _("注文 %(number)s のキャンセルの理由を選択してください。") % {"number": number},
+                    "invalid_choice": REASON_UNKNOWN,
+                },
+            )
+            self.fields[f"version-{number}"] = forms.IntegerField(
+                min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput
+            )
+
+    def clean(self):
+        """Say in one sentence what a page without its hidden fields lacks, or that many reasons are missing."""
+        cleaned = super().clean()
+        if stale := [name for name in self.errors if name.startswith("version-")]:
+            for name in stale:
+                del self.errors[name]
+            self.add_error(None, STALE_PAGE)
+        without = [name for name in self.errors if name.startswith("reason-")]
+        if len(without) > self.most_errors:
+            for name in without:
+                del self.errors[name]
+            self.add_error(
+                "reason_for_all",
+                ngettext(
+                    "キャンセルの理由が選択されていない注文が%(n)d件あります。",
+                    "キャンセルの理由が選択されていない注文が%(n)d件あります。",
+                    len(without),
+                )
+                % {"n": len(without)},
+            )
+        return cleaned
+
+    @property
+    def asked(self) -> dict[str, tuple[Reason, int]]:
+        """By number: the reason, and the version of the order that the person saw."""
+        return {
+            number: (Reason(self.cleaned_data[f"reason-{number}"]), self.cleaned_data[f"version-{number}"])
+            for number in self.numbers
+        }
+
+
 class DeclineForm(VersionedActForm):
     """Answer a request with no, as the seller."""
 
@@ -255,25 +320,39 @@ class DeclineForm(VersionedActForm):
             "invalid_choice": REASON_UNKNOWN,
         },
     )
-    tracking = forms.CharField(
+    tracking = LineField(
         label=gettext_lazy("お問い合わせ番号"),
-        help_text=gettext_lazy("すでに発送した場合に、購入者へお知らせします。"),
+        help_text=gettext_lazy("商品が手元を離れている場合に入力してください。購入者へお知らせします。"),
         max_length=60,
         required=False,
         error_messages={"max_length": gettext_lazy("お問い合わせ番号は60文字以内で入力してください。")},
     )
-    text = forms.CharField(
+    text = TextField(
         label=gettext_lazy("購入者への説明"),
-        help_text=gettext_lazy("理由が「その他」の場合は必ず入力してください。500文字まで。"),
+        help_text=gettext_lazy(
+            "理由が「その他」の場合は必ず入力してください。500文字まで。"
+            "理由が「すでに発送した」で、続けて出荷通知を送信する場合は送られません。"
+        ),
         max_length=500,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
         error_messages={"max_length": gettext_lazy("説明は500文字以内で入力してください。")},
     )
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, may_ship: bool, **kwargs):
+        """`may_ship` says that the order can be confirmed as shipped: that is where the first reason leads."""
         super().__init__(*args, **kwargs)
-        choice(self, "reason").choices = [CHOOSE, *DECLINE_REASONS]
+        reason = choice(self, "reason")
+        reason.choices = [CHOOSE, *DECLINE_REASONS]
+        if may_ship:
+            reason.help_text = _(
+                "「すでに発送した」を選択すると、出荷通知の送信に進みます。お問い合わせ番号は出荷通知に引き継がれます。"
+            )
+
+    @property
+    def says_already_shipped(self) -> bool:
+        """Whether the goods have left: that is said by a shipment confirmation."""
+        return self.cleaned_data["reason"] == policy.DeclineReason.ALREADY_SHIPPED
 
     def clean(self):
         """「その他」 must be explained."""
@@ -281,3 +360,95 @@ class DeclineForm(VersionedActForm):
         if cleaned.get("reason") == policy.DeclineReason.OTHER and not cleaned.get("text"):
             self.add_error("text", _("理由が「その他」の場合は、購入者への説明を入力してください。"))
         return cleaned
+
+
+class ShopRulesForm(forms.Form):
+    """What a shop lets happen without its people: a longer direct window, requests approved by themselves."""
+
+    direct_cancel_minutes = forms.TypedChoiceField(
+        label=gettext_lazy("購入者が自分でキャンセルできる時間"),
+        help_text=gettext_lazy(
+            "ご注文からこの時間内は、購入者が承認なしでキャンセルできます。出荷した商品は除きます。"
+        ),
+        coerce=int,
+        error_messages={
+            "required": gettext_lazy("時間を選択してください。"),
+            "invalid_choice": gettext_lazy("時間を選択してください。"),
+        },
+    )
+    approves = forms.BooleanField(
+        label=gettext_lazy("条件に合うキャンセルリクエストを自動で承認する"), required=False
+    )
+    reasons = forms.MultipleChoiceField(
+        label=gettext_lazy("自動承認する理由"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": REASON_UNKNOWN},
+    )
+    max_amount = MoneyField(
+        label=gettext_lazy("注文金額の上限（円）"),
+        help_text=gettext_lazy("空欄にすると、金額にかかわらず承認します。"),
+        required=False,
+        min_value=1,
+        max_digits=10,
+        decimal_places=0,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "narrow"}),
+        error_messages={
+            "invalid": gettext_lazy("上限を、1以上の数字で入力してください。"),
+            "min_value": gettext_lazy("上限を、1以上の数字で入力してください。"),
+            "max_digits": gettext_lazy("上限を、1以上の数字で入力してください。"),
+            "max_whole_digits": gettext_lazy("上限を、1以上の数字で入力してください。"),
+            "max_decimal_places": gettext_lazy("上限を、1以上の数字で入力してください。"),
+        },
+    )
+    max_hours = forms.IntegerField(
+        label=gettext_lazy("ご注文からの時間（時間）"),
+        help_text=gettext_lazy("この時間内のリクエストだけを承認します。空欄にすると、いつでも承認します。"),
+        required=False,
+        min_value=1,
+        max_value=720,
+        widget=forms.TextInput(attrs={"inputmode": "numeric", "class": "narrow"}),
+        error_messages={
+            "invalid": gettext_lazy("時間を、1から720までの数字で入力してください。"),
+            "min_value": gettext_lazy("時間を、1から720までの数字で入力してください。"),
+            "max_value": gettext_lazy("時間を、1から720までの数字で入力してください。"),
+        },
+    )
+    only_before_slip = forms.BooleanField(
+        label=gettext_lazy("納品書を印刷する前のリクエストに限る"), required=False
+    )
+
+    def __init__(self, sent, *, rules: policy.ShopRules, usual_minutes: int, reasons: Sequence):
+        """`sent` is what the page sent, if it did; `rules` are what holds now, `usual_minutes` the policy's window,
+        `reasons` the buyer's list.
+        """
+        initial = {
+            "direct_cancel_minutes": rules.direct_cancel_minutes,
+            "approves": rules.approves,
+            "reasons": sorted(rules.reasons),
+            "max_amount": rules.max_amount and f"{rules.max_amount:.0f}",
+            "max_hours": rules.max_hours,
+            "only_before_slip": rules.only_before_slip,
+        }
+        super().__init__(sent, initial=initial)
+        usual = _("標準（%(span)s）") % {"span": wording.span(usual_minutes)}
+        longer = {minutes for minutes in (*LONGER_WINDOWS, rules.direct_cancel_minutes) if minutes > usual_minutes}
+        choice(self, "direct_cancel_minutes").choices = [
+            (0, usual),
+            *((minutes, wording.span(minutes)) for minutes in sorted(longer)),
+        ]
+        choice(self, "reasons").choices = [*offer(choice(self, "reasons"), reasons).items()]
+
+    def clean(self):
+        """What approves by itself must say for which reasons."""
+        super().clean()
+        chosen = self.cleaned_data
+        if chosen.get("approves") and not chosen.get("reasons") and "reasons" not in self.errors:
+            self.add_error("reasons", _("自動承認する理由を、1つ以上選択してください。"))
+        return chosen
+
+    @property
+    def rules(self) -> policy.ShopRules:
+        """The rules that were chosen."""
+        chosen = self.cleaned_data
+        return policy.ShopRules(**{**chosen, "reasons": frozenset(chosen["reasons"])})

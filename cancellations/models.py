@@ -1,9 +1,10 @@
 """What was asked and what was done: requests, cancellations, the policy's versions, the sweep's runs."""
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Seller
@@ -65,10 +66,48 @@ class PolicyVersion(models.Model):
         return f"{self.number}"
 
 
+class SellerRules(models.Model):
+    """What a shop lets happen without its people: a longer direct window, automatic approval (domain 8, 17)."""
+
+    seller = models.OneToOneField(Seller, models.CASCADE, related_name="rules", verbose_name=_("出品者"))
+    direct_cancel_minutes = models.PositiveIntegerField(_("購入者が自分でキャンセルできる分数"), default=0)
+    approves = models.BooleanField(_("自動承認"), default=False)
+    reasons = models.JSONField(_("自動承認する理由"), default=list, blank=True)
+    max_amount = models.DecimalField(
+        _("自動承認する金額の上限"), max_digits=12, decimal_places=2, null=True, blank=True
+    )
+    max_hours = models.PositiveIntegerField(_("自動承認する時間"), null=True, blank=True)
+    only_before_slip = models.BooleanField(_("納品書の印刷前のみ"), default=True)
+    changed_at = models.DateTimeField(_("変更日時"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("出品者のルール")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(direct_cancel_minutes__lte=policy.LONGEST_DIRECT_MINUTES),
+                name="direct_window_within_72_hours",
+            ),
+            models.CheckConstraint(condition=Q(approves=False) | ~Q(reasons=[]), name="approves_for_some_reason"),
+            models.CheckConstraint(
+                condition=Q(max_amount__isnull=True) | Q(max_amount__gt=0), name="approved_amount_is_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seller}"
+
+
 class BuyerReason(models.Model):
     """A reason on the buyer's form (domain 6)."""
 
-    code = models.CharField(_("コード"), max_length=40, unique=True)
+    code = models.CharField(
+        _("コード"),
+        max_length=40,
+        unique=True,
+        validators=[
+            RegexValidator(r"\A[A-Z][A-Z0-9_]*\Z", _("半角の大文字の英字、数字、「_」で入力してください。"))
+        ],
+    )
     label_ja = models.CharField(_("日本語"), max_length=60)
     label_en = models.CharField(_("英語"), max_length=60)
     suggests_message = models.BooleanField(_("メッセージを案内する"), default=False)
@@ -117,6 +156,7 @@ class CancellationRequest(models.Model):
     reason_label = models.CharField(_("理由"), max_length=60)
     buyer_text = models.CharField(_("購入者のコメント"), max_length=500, blank=True)
     response_due_at = models.DateTimeField(_("回答期限"))
+    remind_at = models.DateTimeField(_("次の督促"), null=True)
     seen_by_seller_at = models.DateTimeField(_("出品者の確認日時"), null=True)
     decided_at = models.DateTimeField(_("決定日時"), null=True)
     decided_by = models.ForeignKey(
@@ -139,6 +179,11 @@ class CancellationRequest(models.Model):
             models.Index(
                 fields=["seller", "response_due_at", "id"], name="open_requests", condition=Q(status="OPEN")
             ),
+            models.Index(
+                fields=["response_due_at", "id"], name="open_requests_by_due", condition=Q(status="OPEN")
+            ),
+            models.Index(fields=["remind_at"], name="requests_to_remind_of", condition=Q(status="OPEN")),
+            models.Index(F("seller"), F("requested_at").desc(), F("id").desc(), name="requests_of_seller"),
         ]
         constraints = [
             models.UniqueConstraint(
@@ -296,4 +341,94 @@ class SweepRun(models.Model):
         verbose_name = verbose_name_plural = _("自動キャンセルの実行")
 
     def __str__(self) -> str:
-        return f"{self.started_at:%Y-%m-%d %H:%M} ({self.cancelled})"
+        return f"{timezone.localtime(self.started_at):%Y/%m/%d %H:%M} ({self.cancelled})"
+
+
+class ShipWarning(models.Model):
+    """A warning that an order is about to be cancelled automatically; each kind once per order (domain 10)."""
+
+    class Kind(models.TextChoices):
+        W1 = "W1", _("出荷予定日の翌日")
+        W2 = "W2", _("出荷予定日の5日後")
+        W3 = "W3", _("出荷予定日の7日後")
+
+    order = models.ForeignKey(
+        Order, models.CASCADE, related_name="ship_warnings", db_index=False, verbose_name=_("注文")
+    )
+    kind = models.CharField(_("種類"), max_length=2, choices=Kind)
+    warned_at = models.DateTimeField(_("警告日時"))
+    event = models.ForeignKey(Event, models.PROTECT, related_name="ship_warnings", verbose_name=_("出来事"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("自動キャンセルの警告")
+        constraints = [models.UniqueConstraint(fields=["order", "kind"], name="one_warning_per_order_and_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.order} {self.kind}"
+
+
+class BulkCancellation(models.Model):
+    """Several orders that a seller cancels in one go, with how far it has come (domain 7.4)."""
+
+    class State(models.TextChoices):
+        IN_PROGRESS = "IN_PROGRESS", _("処理中")
+        DONE = "DONE", _("完了")
+
+    seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", db_index=False, verbose_name=_("出品者"))
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, verbose_name=_("人")
+    )
+    started_at = models.DateTimeField(_("開始日時"))
+    finished_at = models.DateTimeField(_("終了日時"), null=True)
+    state = models.CharField(_("状態"), max_length=12, choices=State, default=State.IN_PROGRESS)
+    orders_in_all = models.PositiveIntegerField(_("注文数"))
+    orders_done = models.PositiveIntegerField(_("処理済み"), default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("注文の一括キャンセル")
+        indexes = [
+            models.Index(fields=["seller", "-id"], name="bulk_cancellations_of_seller"),
+            models.Index(fields=["id"], name="bulk_cancellations_to_do", condition=Q(state="IN_PROGRESS")),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="DONE", finished_at__isnull=False)
+                | (~Q(state="DONE") & Q(finished_at__isnull=True)),
+                name="bulk_done_exactly_when_it_has_a_moment",
+            ),
+            models.CheckConstraint(condition=Q(orders_done__lte=F("orders_in_all")), name="bulk_done_within_all"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seller} {timezone.localtime(self.started_at):%Y/%m/%d %H:%M}"
+
+
+class BulkCancellationLine(models.Model):
+    """One order of a bulk cancellation: what was asked, and what became of it."""
+
+    class Result(models.TextChoices):
+        DONE = "DONE", _("キャンセルしました")
+        NO_CHANGE = "NO_CHANGE", _("変更なし")
+        ERROR = "ERROR", _("キャンセルできませんでした")
+
+    bulk = models.ForeignKey(
+        BulkCancellation, models.CASCADE, related_name="lines", db_index=False, verbose_name=_("一括キャンセル")
+    )
+    position = models.PositiveIntegerField(_("順番"))
+    order = models.ForeignKey(Order, models.PROTECT, related_name="+", db_index=False, verbose_name=_("注文"))
+    reason = models.CharField(_("理由"), max_length=24, choices=Cancellation.Reason)
+    seller_memo = models.CharField(_("出品者メモ"), max_length=1000, blank=True)
+    expected_version = models.PositiveIntegerField(_("版"))
+    result = models.CharField(_("結果"), max_length=10, choices=Result, blank=True)
+    code = models.CharField(_("コード"), max_length=40, blank=True)
+    counted = models.BooleanField(_("キャンセル率に含める"), null=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("一括キャンセルの注文")
+        constraints = [
+            models.UniqueConstraint(fields=["bulk", "position"], name="one_line_per_place_in_a_bulk"),
+            models.UniqueConstraint(fields=["bulk", "order"], name="one_line_per_order_in_a_bulk"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bulk} {self.position}"

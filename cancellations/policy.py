@@ -8,6 +8,7 @@ printed from gives every verdict its effect (domain 9.1).
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from .words import (
@@ -58,9 +59,38 @@ class Rules:
     auto_cancel_with_open_request_counts: OpenRequestCounts = OpenRequestCounts.ALWAYS
     ship_interlock_api: Interlock = Interlock.WARN
 
-    def direct_until(self, placed_at: datetime) -> datetime:
-        """The last instant at which a buyer cancels alone; it belongs to the window (D-36)."""
-        return placed_at + timedelta(minutes=self.direct_cancel_minutes)
+
+# A shop may let its buyers cancel alone for longer than the policy does, up to 72 hours (domain 17).
+LONGEST_DIRECT_MINUTES = 72 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class ShopRules:
+    """What a shop lets happen without its people (domain 8, 17, B18).
+
+    `direct_cancel_minutes` is how long its buyers cancel alone, where that is longer than the policy's. `approves`
+    says whether requests for one of these `reasons` are approved by themselves: of orders up to `max_amount`, asked
+    for within `max_hours` of ordering (None: whatever the amount, however late), and, with `only_before_slip`, before
+    a packing slip was printed.
+    """
+
+    direct_cancel_minutes: int = 0
+    approves: bool = False
+    reasons: frozenset[str] = frozenset()
+    max_amount: Decimal | None = None
+    max_hours: int | None = None
+    only_before_slip: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class AskedFor:
+    """What the rules of a shop look at in a request; `amount` is the order's total, None if a price is unknown."""
+
+    reason_code: str
+    placed_at: datetime
+    requested_at: datetime
+    amount: Decimal | None
+    slip_printed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +132,8 @@ class OrderFacts:
     requests_made: int = 0
     was_declined: bool = False
     wish_messages: tuple[int, ...] = field(default=())
+    # How long the shop itself lets its buyers cancel alone; asked for where a buyer acts.
+    shop_direct_minutes: int = 0
 
     def open_units(self) -> dict[int, int]:
         """Open units by item, items without any left out."""
@@ -128,6 +160,16 @@ def why_not_these_units(order: OrderFacts, units: Units) -> Refusal | None:
 # --- the buyer (domain 5.1) -------------------------------------------------------------------------------
 
 
+def direct_minutes(order: OrderFacts, rules: Rules) -> int:
+    """How long this order's buyer cancels alone: as the policy says, or longer if the shop does (E36)."""
+    return max(rules.direct_cancel_minutes, order.shop_direct_minutes)
+
+
+def direct_until(order: OrderFacts, rules: Rules) -> datetime:
+    """The last instant at which the buyer cancels alone; it belongs to the window (D-36)."""
+    return order.placed_at + timedelta(minutes=direct_minutes(order, rules))
+
+
 def why_buyer_cannot_cancel(
     order: OrderFacts, units: Units, rules: Rules, received_at: datetime
 ) -> Refusal | None:
@@ -137,7 +179,7 @@ def why_buyer_cannot_cancel(
     if order.request:
         return Refusal.REQUEST_ALREADY_OPEN
     waits_for_payment = order.status == "PENDING" and rules.direct_cancel_while_pending
-    if not waits_for_payment and received_at > rules.direct_until(order.placed_at):
+    if not waits_for_payment and received_at > direct_until(order, rules):
         return Refusal.DIRECT_WINDOW_ELAPSED
     return why_not_these_units(order, units)
 
@@ -200,6 +242,32 @@ def why_seller_cannot_decline(order: OrderFacts, rules: Rules) -> Refusal | None
     return None if rules.seller_may_decline else Refusal.DECLINE_NOT_ALLOWED
 
 
+# --- a shop's rules (domain 8) ----------------------------------------------------------------------------
+
+
+def approves_by_itself(shop: ShopRules, asked: AskedFor) -> bool:
+    """Whether a request is one that the shop lets be approved without its people."""
+    if not shop.approves or asked.reason_code not in shop.reasons:
+        return False
+    if shop.max_amount is not None and (asked.amount is None or asked.amount > shop.max_amount):
+        return False
+    if shop.max_hours is not None and asked.requested_at > asked.placed_at + timedelta(hours=shop.max_hours):
+        return False
+    is_printed = asked.slip_printed_at is not None and asked.slip_printed_at <= asked.requested_at
+    return not (shop.only_before_slip and is_printed)
+
+
+def why_cannot_approve_by_itself(order: OrderFacts, units: Units) -> Refusal | None:
+    """May these units be cancelled as asked, without the shop's people? Only while the open request covers them."""
+    if order.marketplace_fulfilled or order.status not in OPEN:
+        return Refusal.ORDER_NOT_CANCELABLE
+    if order.on_hold:
+        return Refusal.ORDER_ON_HOLD
+    if not order.request or not covers(order.request.covered, units):
+        return Refusal.REQUEST_NOT_OPEN
+    return why_not_these_units(order, units)
+
+
 # --- the marketplace and the clock (domain 5.3, 10) -------------------------------------------------------
 
 
@@ -238,6 +306,8 @@ def why_cannot_cancel(
         return why_not_these_units(order, units)
     if role == "SYSTEM" and reason == Reason.AUTO_NOT_CONFIRMED:
         return why_sweep_cannot_cancel(order, now)
+    if role == "SYSTEM" and reason == Reason.BUYER_CANCELED:
+        return why_cannot_approve_by_itself(order, units)
     if role == "BUYER":
         if reason != Reason.BUYER_DIRECT:
             return Refusal.REASON_UNKNOWN
@@ -338,6 +408,16 @@ _SELLER_CODES = {
 def covers(covered: Units | None, units: Units) -> bool:
     """Whether an open request covers every unit (domain 9.2, E11, E39)."""
     return covered is not None and all(covered.get(key, 0) >= quantity for key, quantity in units.items())
+
+
+def by_coverage(covered: Units | None, units: Units) -> list[dict[int, int]]:
+    """The chosen units in the parts that are judged apart: lines that an open request covers, and the others.
+
+    Covered units are exempt, others are not (domain 11).
+    """
+    inside = {key: quantity for key, quantity in units.items() if covers(covered, {key: quantity})}
+    outside = {key: quantity for key, quantity in units.items() if key not in inside}
+    return [part for part in (inside, outside) if part]
 
 
 def classify(facts: CancellationFacts) -> Verdict:

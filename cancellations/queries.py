@@ -1,27 +1,38 @@
 """Reads of requests, cancellations and the policy in force."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Prefetch, QuerySet
 
+from accounts.models import Seller
+from messaging.queries import wishes_of
+from orders import rules as order_rules
 from orders.models import Order
-from orders.queries import local_day
+from orders.queries import local_day, overdue
 
 from . import policy
-from .models import BuyerReason, Cancellation, CancellationRequest, PolicyVersion, RequestItem, SweepRun
+from .models import (
+    BuyerReason,
+    Cancellation,
+    CancellationRequest,
+    PolicyVersion,
+    RequestItem,
+    SellerRules,
+    ShipWarning,
+    SweepRun,
+)
 
 
 def rules_at(moment: datetime) -> policy.Rules:
     """The policy that rules at a moment: the latest version begun, else the settings as version 1 (domain 17)."""
     version = PolicyVersion.objects.filter(starts_at__lte=moment).order_by("-starts_at").first()
     if version is None:
-        return policy.Rules(
-            direct_cancel_minutes=settings.DIRECT_CANCEL_MINUTES, auto_cancel_days=settings.AUTO_CANCEL_DAYS
-        )
+        return first_rules()
     return policy.Rules(
         version=version.number,
         direct_cancel_minutes=version.direct_cancel_minutes,
@@ -34,6 +45,13 @@ def rules_at(moment: datetime) -> policy.Rules:
             version.auto_cancel_with_open_request_counts
         ),
         ship_interlock_api=policy.Interlock(version.ship_interlock_api),
+    )
+
+
+def first_rules() -> policy.Rules:
+    """Version 1 of the policy: what the settings say (domain 17)."""
+    return policy.Rules(
+        direct_cancel_minutes=settings.DIRECT_CANCEL_MINUTES, auto_cancel_days=settings.AUTO_CANCEL_DAYS
     )
 
 
@@ -50,27 +68,50 @@ def database_now() -> datetime:
 
 @dataclass(slots=True)
 class Asked:
-    """The requests of one order: the open one with its items, how many there were, whether one was declined."""
+    """The requests of one order: the open one with its items, how many there were, whether one was declined; and the
+    keys of the buyer's messages that wish for a cancellation, and how long the shop lets its buyers cancel alone, where
+    a verdict asks for them.
+    """
 
     open: CancellationRequest | None = None
     lines: list[RequestItem] = field(default_factory=list)
     made: int = 0
     was_declined: bool = False
+    wishes: tuple[int, ...] = ()
+    shop_direct_minutes: int = 0
 
 
 def asked_of(order_ids: Iterable[int]) -> dict[int, Asked]:
     """All that was asked about these orders; read it under their locks before acting on it."""
     asked: dict[int, Asked] = {}
-    for request in CancellationRequest.objects.filter(order_id__in=list(order_ids)).order_by("pk"):
+    seen: set[int] = set()
+    # No request is without items, so one statement reads both.
+    lines = RequestItem.objects.filter(request__order_id__in=list(order_ids)).select_related("request")
+    for line in lines.order_by("request_id", "pk"):
+        request = line.request
         of_order = asked.setdefault(request.order_id, Asked())
-        of_order.made += 1
-        of_order.was_declined |= bool(request.decline_reason)
+        if request.pk not in seen:
+            seen.add(request.pk)
+            of_order.made += 1
+            of_order.was_declined |= bool(request.decline_reason)
         if request.status == CancellationRequest.Status.OPEN:
-            of_order.open = request
-    by_request = {of_order.open.pk: of_order for of_order in asked.values() if of_order.open}
-    if by_request:
-        for line in RequestItem.objects.filter(request_id__in=by_request).order_by("pk"):
-            by_request[line.request_id].lines.append(line)
+            of_order.open = of_order.open or request
+            of_order.lines.append(line)
+    return asked
+
+
+def with_wishes(order_ids: Iterable[int], asked: dict[int, Asked]) -> dict[int, Asked]:
+    """The same with the buyers' messages: they decide between BUY-2 and BUY-3 (domain 9.2)."""
+    for order_id, keys in wishes_of(order_ids).items():
+        asked.setdefault(order_id, Asked()).wishes = keys
+    return asked
+
+
+def with_shop_windows(order_ids: Iterable[int], asked: dict[int, Asked]) -> dict[int, Asked]:
+    """The same with how long the shops let their buyers cancel alone: that decides for a buyer (E36)."""
+    longer = Order.objects.filter(pk__in=list(order_ids), seller__rules__direct_cancel_minutes__gt=0)
+    for order_id, minutes in longer.values_list("pk", "seller__rules__direct_cancel_minutes"):
+        asked.setdefault(order_id, Asked()).shop_direct_minutes = minutes
     return asked
 
 
@@ -96,6 +137,8 @@ def facts_of(order: Order, asked: Asked | None) -> policy.OrderFacts:
         request=open_request_facts(asked),
         requests_made=asked.made if asked else 0,
         was_declined=asked.was_declined if asked else False,
+        wish_messages=asked.wishes if asked else (),
+        shop_direct_minutes=asked.shop_direct_minutes if asked else 0,
     )
 
 
@@ -147,6 +190,132 @@ def verdicts_for(
     }
 
 
+# --- a shop's own rules -----------------------------------------------------------------------------------
+
+# A shop sees what its rules would have done to so many of its latest requests.
+REHEARSED = 100
+
+
+def shop_rules_of(seller_ids: Iterable[int]) -> dict[int, policy.ShopRules]:
+    """What shops let happen without their people; those that never said so are left out (domain 8)."""
+    return {
+        row.seller_id: policy.ShopRules(
+            direct_cancel_minutes=row.direct_cancel_minutes,
+            approves=row.approves,
+            reasons=frozenset(row.reasons),
+            max_amount=row.max_amount,
+            max_hours=row.max_hours,
+            only_before_slip=row.only_before_slip,
+        )
+        for row in SellerRules.objects.filter(seller_id__in=list(seller_ids))
+    }
+
+
+def asked_for(order: Order, request: CancellationRequest) -> policy.AskedFor:
+    """What a shop's rules look at in a request."""
+    return policy.AskedFor(
+        reason_code=request.reason_code,
+        placed_at=order.placed_at,
+        requested_at=request.requested_at,
+        amount=order.total,
+        slip_printed_at=order.slip_printed_at,
+    )
+
+
+def latest_requests(seller_id: int) -> list[CancellationRequest]:
+    """The shop's latest requests, however they ended, to try rules on (index `requests_of_seller`)."""
+    asked = CancellationRequest.objects.filter(seller_id=seller_id).select_related("order")
+    return list(asked.order_by("-requested_at", "-pk")[:REHEARSED])
+
+
+# --- warnings and reminders -----------------------------------------------------------------------------------
+
+# Open orders past their ship-by date that no sweep takes yet, with the latest warning due for each and not given.
+_TO_WARN_OF = """
+    SELECT o.id, due.kind, o.auto_cancel_due_at
+    FROM orders_order AS o CROSS JOIN LATERAL (
+        SELECT w.kind FROM unnest(%(kinds)s::text[], %(days)s::int[]) AS w (kind, days)
+        WHERE o.ship_by_date + w.days <= %(day)s ORDER BY w.days DESC LIMIT 1
+    ) AS due
+    WHERE o.seller_id = {seller} AND o.status IN ('UNSHIPPED', 'PARTIALLY_SHIPPED') AND NOT o.on_hold
+      AND o.fulfillment_channel = 'SELLER' AND o.ship_by_date < %(day)s AND o.auto_cancel_due_at > %(now)s
+      AND NOT EXISTS (
+        SELECT FROM cancellations_shipwarning AS given WHERE given.order_id = o.id AND given.kind = due.kind)
+"""
+
+
+def _warnings(days: Mapping[str, int], latest_day: date, now: datetime) -> dict[str, Any]:
+    return {"kinds": list(days), "days": list(days.values()), "day": latest_day, "now": now}
+
+
+def shops_to_warn(days: Mapping[str, int], latest_day: date, *, now: datetime) -> list[int]:
+    """Shops with open orders that a warning of `latest_day` or before is due for and was not given."""
+    with connection.cursor() as cursor:
+        # Shop by shop through its index of open orders by ship-by date: what a run costs does not grow with the
+        # orders that are done.
+        cursor.execute(
+            "SELECT s.id FROM accounts_seller AS s CROSS JOIN LATERAL ("  # noqa: S608 - our own text
+            + _TO_WARN_OF.format(seller="s.id")
+            + " LIMIT 1) AS due ORDER BY s.id",
+            _warnings(days, latest_day, now),
+        )
+        return [key for (key,) in cursor.fetchall()]
+
+
+def lock_shop_to_warn(seller_id: int) -> bool:
+    """Take the shop for warning it; False while another worker has it. It stays open to everything else."""
+    shop = Seller.objects.select_for_update(no_key=True, skip_locked=True).filter(pk=seller_id)
+    return bool(shop.values_list("pk", flat=True))
+
+
+def orders_to_warn_of(
+    seller_id: int, days: Mapping[str, int], latest_day: date, *, now: datetime, limit: int
+) -> list[tuple[int, str]]:
+    """The shop's orders to warn of, those cancelled soonest first, each with the latest warning due."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _TO_WARN_OF.format(seller="%(seller)s") + " ORDER BY o.auto_cancel_due_at, o.id LIMIT %(limit)s",
+            {**_warnings(days, latest_day, now), "seller": seller_id, "limit": limit},
+        )
+        return [(order_id, kind) for order_id, kind, _ in cursor.fetchall()]
+
+
+def lock_requests_to_remind_of(*, now: datetime, limit: int) -> list[tuple[int, int]]:
+    """Lock open requests whose reminder is due and that no other worker has; request and shop of each."""
+    due = (
+        CancellationRequest.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(status=CancellationRequest.Status.OPEN, remind_at__lte=now)
+        .order_by("remind_at", "pk")
+    )
+    return list(due.values_list("pk", "seller_id")[:limit])
+
+
+def orders_warned_of(event_id: int) -> QuerySet[Order]:
+    """The orders of one warning that still stand: what was shipped, cancelled or held since needs none."""
+    return (
+        Order.objects.filter(
+            ship_warnings__event_id=event_id, status__in=sorted(order_rules.OPEN_STATUSES), on_hold=False
+        )
+        .distinct()
+        .order_by("auto_cancel_due_at", "pk")
+    )
+
+
+def warnings_of(order_id: int) -> list[ShipWarning]:
+    """The warnings that the shop was told of an order, without those that a later one took the place of."""
+    told = {given.event_id: given for given in ShipWarning.objects.filter(order_id=order_id).order_by("kind")}
+    return list(told.values())
+
+
+def unanswered(request_ids: Iterable[int]) -> QuerySet[CancellationRequest]:
+    """Those of these requests that are still open, by when their answer is due."""
+    return (
+        CancellationRequest.objects.filter(pk__in=list(request_ids), status=CancellationRequest.Status.OPEN)
+        .select_related("order")
+        .order_by("response_due_at", "pk")
+    )
+
+
 # --- pages ------------------------------------------------------------------------------------------------
 
 
@@ -181,14 +350,54 @@ def buyer_reasons() -> list[BuyerReason]:
     return list(BuyerReason.objects.filter(is_active=True))
 
 
+def buyer_reason_words(*, language: str) -> dict[str, str]:
+    """The words of the buyer's reasons in a language, by what they are in either: so a frozen label is translated.
+
+    A label that the operator has changed since is not among them, and stays as it was frozen. Of two reasons with one
+    label the first of the list gives its words, as in `notes_for`, which asks for a whole list's in its own statement.
+    """
+    return {
+        label: each.label_en if language.startswith("en") else each.label_ja
+        for each in BuyerReason.objects.order_by("-position", "-pk")
+        for label in (each.label_ja, each.label_en)
+    }
+
+
 def last_sweep() -> SweepRun | None:
     """The latest run of the automatic cancellation."""
     return SweepRun.objects.order_by("-started_at").first()
 
 
+# Without a run for this long, somebody must look (reliability F-42).
+ALARM_AFTER = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True)
+class SweepHealth:
+    """Whether the automatic cancellation does its work: the last run, the oldest order overdue, the alarm."""
+
+    last: SweepRun | None
+    oldest_due_at: datetime | None
+    is_alarming: bool
+
+
+def sweep_health(*, now: datetime) -> SweepHealth:
+    """How the sweep stands; alarming if none ran for 30 minutes or the last one refused to work."""
+    last = last_sweep()
+    oldest = overdue(now).values_list("auto_cancel_due_at", flat=True).first()
+    is_alarming = last is None or now - last.started_at > ALARM_AFTER or bool(last.refusal)
+    return SweepHealth(last, oldest, is_alarming)
+
+
+def open_requests() -> QuerySet[CancellationRequest]:
+    """All requests that wait for an answer, by when it is due, whichever shop's (index `open_requests_by_due`)."""
+    waiting = CancellationRequest.objects.filter(status=CancellationRequest.Status.OPEN)
+    return waiting.order_by("response_due_at", "pk")
+
+
 def request_by_id(request_id: int) -> CancellationRequest:
     """One request with its items, for mails."""
-    return CancellationRequest.objects.prefetch_related("items").get(pk=request_id)
+    return CancellationRequest.objects.select_related("order").prefetch_related("items").get(pk=request_id)
 
 
 def cancellation_of_event(event_id: int) -> Cancellation:
@@ -222,24 +431,29 @@ class RequestNote:
     covered: dict[int, int]
 
 
-def notes_for(order_ids: Iterable[int]) -> dict[int, Note]:
-    """Notes for the rows of a list, in one statement whatever their number."""
+def notes_for(order_ids: Iterable[int], *, language: str) -> dict[int, Note]:
+    """Notes for the rows of a list, in one statement whatever their number; the buyers' reasons in this language."""
     with connection.cursor() as cursor:
         cursor.execute(
             """
             SELECT o.id,
-                   r.id, r.requested_at, r.response_due_at, r.seen_by_seller_at, r.reason_label, r.buyer_text,
+                   r.id, r.requested_at, r.response_due_at, r.seen_by_seller_at,
+                   coalesce((SELECT CASE WHEN %(in_english)s THEN b.label_en ELSE b.label_ja END
+                             FROM cancellations_buyerreason AS b
+                             WHERE r.reason_label IN (b.label_ja, b.label_en)
+                             ORDER BY b.position, b.id LIMIT 1), r.reason_label),
+                   r.buyer_text,
                    (SELECT json_object_agg(i.item_id, i.quantity_open)
                     FROM cancellations_requestitem AS i WHERE i.request_id = r.id AND i.quantity_open > 0),
                    c.reason, c.counted, c.cancelled_at
-            FROM unnest(%s::bigint[]) AS o (id)
+            FROM unnest(%(orders)s::bigint[]) AS o (id)
             LEFT JOIN cancellations_cancellationrequest AS r ON r.order_id = o.id AND r.status = 'OPEN'
             LEFT JOIN LATERAL (
                 SELECT reason, counted, cancelled_at FROM cancellations_cancellation
                 WHERE order_id = o.id ORDER BY id DESC LIMIT 1
             ) AS c ON true
             """,
-            [list(order_ids)],
+            {"orders": list(order_ids), "in_english": language.startswith("en")},
         )
         found = cursor.fetchall()
     notes: dict[int, Note] = {}

@@ -1,11 +1,14 @@
 """Codes → sentences: refusals, reasons, rows of the table, why a cancellation counts."""
 
+from dataclasses import dataclass
+from itertools import groupby
+
 from django.conf import settings
-from django.utils.translation import gettext, override
+from django.utils.translation import gettext, ngettext, override
 from django.utils.translation import gettext_lazy as _
 
 from .models import Cancellation
-from .policy import Reason, Refusal, Who
+from .policy import TABLE, Reason, Refusal, Who
 
 BANNER = _(
     "購入者がこの注文のキャンセルをリクエストしています。"
@@ -33,13 +36,20 @@ REFUSALS: dict[str, object] = {
     ),
     Refusal.DECLINE_NOT_ALLOWED: _("現在、キャンセルリクエストを断ることはできません。"),
     Refusal.DIRECT_WINDOW_ELAPSED: _(
-        "ご注文から%(minutes)d分が経過したため、キャンセルをリクエストする必要があります。"
+        "ご注文から%(span)sが経過したため、キャンセルをリクエストする必要があります。"
     ),
     Refusal.ORDER_ON_HOLD: _("%(brand)sがこの注文を確認中のため、操作できません。"),
     Refusal.OPEN_CANCELLATION_REQUEST: _(
         "購入者からのキャンセルリクエストがあります。すでに商品を発送済みの場合のみ、出荷通知を送信してください。"
     ),
     Refusal.ORDER_BUSY: _("ただいま他の処理を行っています。少し待ってから、もう一度送信してください。"),
+    Refusal.SHIP_BY_PAST: _("出荷予定日には、本日以降の日付を入力してください。"),
+    Refusal.SHIP_BY_FAR: _("出荷予定日には、1年以内の日付を入力してください。"),
+    Refusal.ORDER_NOT_CHARGED: _("この注文の代金は請求されていないため、返金できません。"),
+    Refusal.AMOUNT_FORMAT: _("返金額には、0より大きい金額を入力してください。"),
+    Refusal.REFUND_EXCEEDS_CHARGE: _(
+        "返金額が、返金できる金額を超えています。これまでの返金をご確認のうえ、金額を変更してください。"
+    ),
     Refusal.REASON_REQUIRED: _("理由を選択してください。"),
     Refusal.REASON_UNKNOWN: _("選択できない理由です。一覧から選び直してください。"),
     Refusal.QUANTITY_EXCEEDS_OPEN: _("指定した数量が、残りの数量を超えています。数量をご確認ください。"),
@@ -70,31 +80,56 @@ SCENARIOS = {
     "MKT-9": _("その他の理由で、%(brand)sがキャンセルしました"),
 }
 
-# Why a cancellation counts or does not, as one sentence without its code (domain 9.5).
+# Why a cancellation counts or does not, as one sentence with its code (domain 9.5).
 SENTENCES = {
-    "BUY-0": _("購入者が自分でキャンセルしたため、キャンセル率に含まれません"),
-    "BUY-1": _("公式のキャンセルリクエストに応じてキャンセルしたため、キャンセル率に含まれません"),
+    "BUY-0": _("購入者が自分でキャンセルしたため、キャンセル率に含まれません（BUY-0）"),
+    "BUY-1": _("公式のキャンセルリクエストに応じてキャンセルしたため、キャンセル率に含まれません（BUY-1）"),
     "BUY-2": _(
-        "公式のキャンセルリクエストがなく、メッセージでの依頼によりキャンセルしたため、キャンセル率に含まれます"
+        "公式のキャンセルリクエストの対象ではない商品を、メッセージでの依頼によりキャンセルしたため、"
+        "キャンセル率に含まれます（BUY-2）"
     ),
     "BUY-3": _(
-        "公式のキャンセルリクエストがないまま「購入者によるキャンセル」を理由にキャンセルしたため、"
-        "キャンセル率に含まれます"
+        "公式のキャンセルリクエストの対象ではない商品を「購入者によるキャンセル」を理由にキャンセルしたため、"
+        "キャンセル率に含まれます（BUY-3）"
     ),
-    "SEL-1": _("在庫切れを理由に出品者がキャンセルしたため、キャンセル率に含まれます"),
-    "SEL-2": _("配送不可の住所を理由に出品者がキャンセルしたため、キャンセル率に含まれます"),
-    "SEL-3": _("購入者から返信がないことを理由に出品者がキャンセルしたため、キャンセル率に含まれます"),
-    "SEL-9": _("出品者の都合によりキャンセルしたため、キャンセル率に含まれます"),
-    "MKT-1": _("出荷通知が期限までに送信されず自動的にキャンセルされたため、キャンセル率に含まれます"),
-    "MKT-2": _("不正行為の検出により%(brand)sがキャンセルしたため、キャンセル率に含まれません"),
-    "MKT-3": _("支払いの確認に失敗して%(brand)sがキャンセルしたため、キャンセル率に含まれません"),
-    "MKT-4": _("購入者の依頼により%(brand)sのサポートがキャンセルしたため、キャンセル率に含まれません"),
-    "MKT-9": _("%(brand)sの判断によりキャンセルされたため、キャンセル率に含まれません"),
+    "SEL-1": _("在庫切れを理由に出品者がキャンセルしたため、キャンセル率に含まれます（SEL-1）"),
+    "SEL-2": _("配送不可の住所を理由に出品者がキャンセルしたため、キャンセル率に含まれます（SEL-2）"),
+    "SEL-3": _("購入者から返信がないことを理由に出品者がキャンセルしたため、キャンセル率に含まれます（SEL-3）"),
+    "SEL-9": _("その他の理由で出品者がキャンセルしたため、キャンセル率に含まれます（SEL-9）"),
+    "MKT-1": _("出荷通知が期限までに送信されず自動的にキャンセルされたため、キャンセル率に含まれます（MKT-1）"),
+    "MKT-2": _("不正行為の検出により%(brand)sがキャンセルしたため、キャンセル率に含まれません（MKT-2）"),
+    "MKT-3": _("支払いの確認に失敗して%(brand)sがキャンセルしたため、キャンセル率に含まれません（MKT-3）"),
+    "MKT-4": _("購入者の依頼により%(brand)sのサポートがキャンセルしたため、キャンセル率に含まれません（MKT-4）"),
+    "MKT-9": _("%(brand)sの判断によりキャンセルされたため、キャンセル率に含まれません（MKT-9）"),
 }
 # Two codes whose effect a policy or an operator may turn round.
 TURNED_SENTENCES = {
-    "MKT-1": _("購入者のリクエスト中に自動的にキャンセルされたため、キャンセル率に含まれません"),
-    "MKT-9": _("%(brand)sの判断によりキャンセルされたため、キャンセル率に含まれます"),
+    "MKT-1": _("購入者のリクエスト中に自動的にキャンセルされたため、キャンセル率に含まれません（MKT-1）"),
+    "MKT-9": _("%(brand)sの判断によりキャンセルされたため、キャンセル率に含まれます（MKT-9）"),
+}
+
+# The same before anything is sent, for those codes that a person may choose (domain 7.3).
+PROSPECTS = {
+    "BUY-1": _("公式のキャンセルリクエストに応じたキャンセルは、キャンセル率に含まれません（BUY-1）"),
+    "BUY-2": _(
+        "公式のキャンセルリクエストの対象ではない商品を、メッセージでの依頼によりキャンセルすると、"
+        "キャンセル率に含まれます（BUY-2）"
+    ),
+    "BUY-3": _(
+        "公式のキャンセルリクエストの対象ではない商品を「購入者によるキャンセル」を理由にキャンセルすると、"
+        "キャンセル率に含まれます（BUY-3）"
+    ),
+    "SEL-1": _("在庫切れを理由に出品者がキャンセルすると、キャンセル率に含まれます（SEL-1）"),
+    "SEL-2": _("配送不可の住所を理由に出品者がキャンセルすると、キャンセル率に含まれます（SEL-2）"),
+    "SEL-3": _("購入者から返信がないことを理由に出品者がキャンセルすると、キャンセル率に含まれます（SEL-3）"),
+    "SEL-9": _("その他の理由で出品者がキャンセルすると、キャンセル率に含まれます（SEL-9）"),
+    "MKT-2": _("不正行為の検出により%(brand)sがキャンセルすると、キャンセル率に含まれません（MKT-2）"),
+    "MKT-3": _("支払いの確認に失敗して%(brand)sがキャンセルすると、キャンセル率に含まれません（MKT-3）"),
+    "MKT-4": _("購入者の依頼により%(brand)sのサポートがキャンセルすると、キャンセル率に含まれません（MKT-4）"),
+    "MKT-9": _("%(brand)sの判断によるキャンセルは、キャンセル率に含まれません（MKT-9）"),
+}
+COUNTED_PROSPECTS = {
+    "MKT-9": _("%(brand)sの判断によるキャンセルは、キャンセル率に含まれます（MKT-9）"),
 }
 
 
@@ -105,7 +140,15 @@ def refusal(code: str, *, minutes: int | None = None) -> str:
         return gettext("処理できませんでした。しばらくしてからもう一度お試しください。")
     if minutes is None:
         minutes = settings.DIRECT_CANCEL_MINUTES
-    return str(text) % {"minutes": minutes, "brand": settings.BRAND_NAME}
+    return str(text) % {"span": span(minutes), "brand": settings.BRAND_NAME}
+
+
+def span(minutes: int) -> str:
+    """A length of time in minutes, or in hours where it is whole ones."""
+    if minutes % 60 or not minutes:
+        return ngettext("%(n)d分", "%(n)d分", minutes) % {"n": minutes}
+    hours = minutes // 60
+    return ngettext("%(n)d時間", "%(n)d時間", hours) % {"n": hours}
 
 
 def reason_label(reason: str) -> str:
@@ -130,13 +173,53 @@ def scenario(code: str, *, days: int) -> str:
     return str(SCENARIOS[code]) % {"brand": settings.BRAND_NAME, "days": days}
 
 
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One row of the table as people read it."""
+
+    code: str
+    scenario: str
+    counts: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableGroup:
+    """The rows of one actor."""
+
+    who: str
+    rows: tuple[TableRow, ...]
+
+
+def table(*, days: int, on_help_page: bool) -> list[TableGroup]:
+    """The table of domain 9.1 from the very rows the engine judges by; or those rows that were added to it.
+
+    Its scenarios are numbered within each actor; `days` is the automatic cancellation's setting.
+    """
+    chosen = [row for row in TABLE if row.on_help_page == on_help_page]
+    return [
+        TableGroup(
+            who(actor),
+            tuple(
+                TableRow(row.code, f"{number}.{scenario(row.code, days=days)}", row.counts)
+                for number, row in enumerate(rows, 1)
+            ),
+        )
+        for actor, rows in groupby(chosen, key=lambda row: row.who)
+    ]
+
+
 def sentence(code: str, counted: bool) -> str:
     """Why a cancellation counts or does not, in the reader's language, with its code."""
     usual = SENTENCES[code]
     if code in TURNED_SENTENCES and counted != (code == "MKT-1"):
         usual = TURNED_SENTENCES[code]
-    text = str(usual) % {"brand": settings.BRAND_NAME}
-    return gettext("%(sentence)s（%(code)s）") % {"sentence": text, "code": code}
+    return str(usual) % {"brand": settings.BRAND_NAME}
+
+
+def prospect(code: str, counted: bool) -> str:
+    """Whether a cancellation would count, and why, before anybody sends it; in the reader's language."""
+    chosen = COUNTED_PROSPECTS if counted and code in COUNTED_PROSPECTS else PROSPECTS
+    return str(chosen[code]) % {"brand": settings.BRAND_NAME}
 
 
 def recorded_sentence(code: str, counted: bool) -> str:

@@ -4,28 +4,40 @@ Each takes a batch, locks its orders, asks the policy for each, writes set-wise 
 target (wall 2). What was decided under the lock is written together with its event.
 """
 
+from .bulk import ORDERS_AT_ONCE, ORDERS_PER_BULK, enqueue_bulk, run_bulk, start_bulk
 from .cancelling import cancel, facts_from
 from .policies import start_policy
 from .requests import decline, request_cancellation, save_settled, see_requests, settle_request, withdraw
+from .shop_rules import approve_by_rules, set_shop_rules
 from .sweep import cancel_overdue, run_sweep
 from .targets import CancelTarget, Case, DeclineTarget, RequestTarget, WithdrawTarget, judge
+from .warnings import remind_of_requests, warn_late
 
 __all__ = [
+    "ORDERS_AT_ONCE",
+    "ORDERS_PER_BULK",
     "CancelTarget",
     "Case",
     "DeclineTarget",
     "RequestTarget",
     "WithdrawTarget",
+    "approve_by_rules",
     "cancel",
     "cancel_overdue",
     "decline",
+    "enqueue_bulk",
     "facts_from",
     "judge",
+    "remind_of_requests",
     "request_cancellation",
+    "run_bulk",
     "run_sweep",
     "save_settled",
     "see_requests",
+    "set_shop_rules",
     "settle_request",
+    "start_bulk",
     "start_policy",
+    "warn_late",
     "withdraw",
 ]

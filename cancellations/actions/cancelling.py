@@ -11,7 +11,7 @@ from cancellations.models import Cancellation, CancellationItem, CancellationReq
 from cancellations.policy import Reason
 from cancellations.wording import recorded_sentence
 from events.actions import Entry, record
-from events.setwise import insert
+from events.setwise import Rows, insert
 from orders import queries as order_queries
 from orders import rules as order_rules
 from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, change, outcome
@@ -19,6 +19,8 @@ from orders.models import Order
 from orders.outcomes import Outcome, Result
 from payments import queries as payment_queries
 from payments.actions import MoneyBack, give_back
+from payments.providers import NONE
+from payments.queries import Money
 
 from .requests import save_settled, settle_request
 from .targets import CancelTarget, Case, batches, judge
@@ -92,7 +94,9 @@ def cancel_locked(
             ended_for[order.pk] = target.reason
         return outcome(order, Result.DONE, counted=done[-1].verdict.counted)
 
-    outcomes = judge(targets, locked, decide)
+    # Only this reason's verdict asks what the buyer wrote.
+    hears_wishes = any(target.reason == Reason.BUYER_CANCELED for target in targets)
+    outcomes = judge(targets, locked, decide, hears_wishes=hears_wishes, by_buyer=by.role == Role.BUYER)
     if done:
         _write(done, rules, by, now)
     return outcomes
@@ -156,14 +160,12 @@ def _cancel_units(
 
 def _write(done: Sequence[Done], rules: policy.Rules, by: Actor, now: datetime) -> None:
     """Write cancellations set-wise: one statement per table, whatever their number."""
-    order_ids = {one.order.pk for one in done}
-    authorizations = payment_queries.authorizations_of(order_ids)
-    charges = payment_queries.charges_of(order_ids)
-    event_ids = record([_entry(one, is_charged=one.order.pk in charges) for one in done], by=by, now=now)
+    money = payment_queries.money_of({one.order.pk for one in done})
+    event_ids = record([_entry(one, money.get(one.order.pk)) for one in done], by=by, now=now)
     sentences = {
         verdict: recorded_sentence(verdict.code, verdict.counted) for verdict in {one.verdict for one in done}
     }
-    cancellation_ids = insert(
+    insert(
         Cancellation,
         {
             "order_id": [one.order.pk for one in done],
@@ -183,42 +185,50 @@ def _write(done: Sequence[Done], rules: policy.Rules, by: Actor, now: datetime) 
             "restock": [_restocks(one.target) for one in done],
             "whole": [one.whole for one in done],
         },
+        _items(done),
     )
+    released = give_back(
+        [
+            MoneyBack(one.order, event_id, one.amounts, one.units, whole=one.whole)
+            for one, event_id in zip(done, event_ids, strict=True)
+        ],
+        money=money,
+        now=now,
+    )
+    save_settled(done, released)
+
+
+def _items(done: Sequence[Done]) -> Rows:
+    """The cancelled units of each cancellation, with their money."""
     units = [
-        (cancellation_id, item_id, quantity, one.amounts[item_id])
-        for one, cancellation_id in zip(done, cancellation_ids, strict=True)
+        (place, item_id, quantity, one.amounts[item_id])
+        for place, one in enumerate(done)
         for item_id, quantity in one.units.items()
     ]
-    insert(
+    return Rows(
         CancellationItem,
-        {
-            "cancellation_id": [cancellation_id for cancellation_id, _, _, _ in units],
+        link="cancellation_id",
+        parents=[place for place, _, _, _ in units],
+        columns={
             "item_id": [item_id for _, item_id, _, _ in units],
             "quantity": [quantity for _, _, quantity, _ in units],
             "amount": [amount for _, _, _, amount in units],
         },
     )
-    give_back(
-        [
-            MoneyBack(one.order, event_id, one.amounts, one.units, whole=one.whole)
-            for one, event_id in zip(done, event_ids, strict=True)
-        ],
-        authorizations=authorizations,
-        charges=charges,
-        now=now,
-    )
-    save_settled(done)
 
 
 def _restocks(target: CancelTarget) -> bool:
     return target.reason not in policy.NOT_RESTOCKED if target.restock is None else target.restock
 
 
-def _entry(one: Done, *, is_charged: bool) -> Entry:
+def _entry(one: Done, money: Money | None) -> Entry:
     """The event of a cancellation, and who is not told of it."""
-    mute = {"release_authorization" if is_charged else "refund"}
+    mute = {"release_authorization" if money and money.charge_id else "refund"}
     if one.target.reason == Reason.IMPORTED:
-        mute |= MAIL_LISTENERS | MONEY_LISTENERS
+        mute |= MAIL_LISTENERS
+        # Taken over with its order, the money was only booked: no provider waits to hear of it (domain 3.4).
+        if money is None or (money.reservation.provider == NONE and not money.charge_id):
+            mute |= MONEY_LISTENERS
     if one.facts.role == Role.BUYER and not one.was_visible:
         mute.add("mail_seller")
     return Entry(
@@ -232,6 +242,7 @@ def _entry(one: Done, *, is_charged: bool) -> Entry:
         },
         mute=frozenset(mute),
         version=one.version,
+        may_silence="M-07" if one.facts.role == Role.BUYER else "",
     )
 
 

@@ -4,13 +4,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from django.db import connection
+
 from accounts.actors import Actor
 from cancellations import policy, queries
 from cancellations.models import CancellationRequest, RequestItem
 from cancellations.policy import Refusal
 from events.actions import Entry, record
+from events.setwise import Change, update
 from orders import queries as order_queries
-from orders.actions import change, outcome, save_lines, save_orders
+from orders.actions import change, changed_lines, changed_orders, outcome, save_orders
 from orders.models import Order
 from orders.outcomes import Outcome, Result
 
@@ -38,6 +41,7 @@ def request_cancellation(*, targets: Sequence[RequestTarget], by: Actor, now: da
                 reason_label=target.reason_label,
                 buyer_text=target.text,
                 response_due_at=now + timedelta(hours=rules.request_response_hours),
+                remind_at=now + timedelta(hours=rules.request_response_hours) / 2,
             )
             case.asked.open, case.asked.made = request, case.asked.made + 1
             order.answer_due_at = request.response_due_at
@@ -53,10 +57,14 @@ def request_cancellation(*, targets: Sequence[RequestTarget], by: Actor, now: da
             for _, request, units in made
             for item_id, quantity in units.items()
         )
+        shops = queries.shop_rules_of({order.seller_id for order, _, _ in made}) if made else {}
         record(
             [
                 Entry(
-                    "cancellation.requested", order, payload={"request": request.pk, "reason": request.reason_code}
+                    "cancellation.requested",
+                    order,
+                    payload={"request": request.pk, "reason": request.reason_code},
+                    mute=_who_need_not_approve(order, request, shops.get(order.seller_id)),
                 )
                 for order, request, _ in made
             ],
@@ -67,6 +75,14 @@ def request_cancellation(*, targets: Sequence[RequestTarget], by: Actor, now: da
         return outcomes
 
     return batches(targets, act)
+
+
+def _who_need_not_approve(
+    order: Order, request: CancellationRequest, shop: policy.ShopRules | None
+) -> frozenset[str]:
+    """The listener that approves is told only of what the shop's rules let be approved by itself."""
+    approves = shop is not None and policy.approves_by_itself(shop, queries.asked_for(order, request))
+    return frozenset() if approves else frozenset({"approve"})
 
 
 def withdraw(*, targets: Sequence[WithdrawTarget], by: Actor, now: datetime) -> list[Outcome]:
@@ -151,8 +167,11 @@ def _end_requests(
             by=by,
             now=now,
         )
-        save_requests([request for _, request in ended], lines)
-        save_orders(order for order, _ in ended)
+        update(
+            _changed_requests([request for _, request in ended]),
+            _changed_request_items(lines),
+            changed_orders(order for order, _ in ended),
+        )
         return outcomes
 
     return batches(targets, act)
@@ -168,29 +187,41 @@ def _close(
 ) -> None:
     """Decide the open request of a locked order, in memory."""
     request.status, request.close_reason = CancellationRequest.Status(status), close_reason
-    request.decided_at, request.decided_by_id = now, by.user_id
+    request.decided_at, request.decided_by_id, request.remind_at = now, by.user_id, None
     request.version += 1
     case.asked.open = None
     case.asked.was_declined |= bool(request.decline_reason)
     case.order.answer_due_at = None
 
 
-def save_requests(requests: Sequence[CancellationRequest], lines: Sequence[RequestItem]) -> None:
-    """Write what became of requests of locked orders: the only line that writes a request's `status`."""
-    CancellationRequest.objects.filter(status=CancellationRequest.Status.OPEN).bulk_update(
-        requests,
-        [
-            "status",
-            "close_reason",
-            "decided_at",
-            "decided_by",
-            "decline_reason",
-            "decline_text",
-            "decline_tracking",
-            "version",
-        ],
+_DECIDED = (
+    "id",
+    "status",
+    "close_reason",
+    "decided_at",
+    "decided_by_id",
+    "remind_at",
+    "decline_reason",
+    "decline_text",
+    "decline_tracking",
+    "version",
+)
+
+
+def _changed_requests(requests: Sequence[CancellationRequest]) -> Change:
+    """What became of requests of locked orders, to be written: the only line that writes a request's `status`."""
+    return Change(
+        CancellationRequest,
+        {name: [getattr(row, name) for row in requests] for name in _DECIDED},
+        only="o.status = 'OPEN'",
+        otherwise="a request was decided although its order was locked",
     )
-    RequestItem.objects.bulk_update(lines, ["quantity_approved", "quantity_open", "state"])
+
+
+def _changed_request_items(lines: Sequence[RequestItem]) -> Change:
+    """What became of the units asked for, to be written."""
+    written = ("id", "quantity_approved", "quantity_open", "state")
+    return Change(RequestItem, {name: [getattr(row, name) for row in lines] for name in written})
 
 
 class Settled(Protocol):
@@ -206,26 +237,39 @@ class Settled(Protocol):
     def lines(self) -> Sequence[RequestItem]: ...
 
 
-def save_settled(settled: Sequence[Settled]) -> None:
-    """Write quantities, settled requests and states of locked orders, in one statement per table."""
+def save_settled(settled: Sequence[Settled], *more: Change) -> None:
+    """Write quantities, settled requests and states of locked orders, and `more`, in one statement.
+
+    A request that stays open is not written: its reminder belongs to who reminds, and takes no lock of the order.
+    """
     requests = {one.request.pk: (one.request, one.lines) for one in settled if one.request}
-    if requests:
-        save_requests(
-            [request for request, _ in requests.values()],
-            [line for _, lines in requests.values() for line in lines],
-        )
-    save_lines({line.pk: line for one in settled for line in one.order.lines if line.pk in one.units}.values())
-    save_orders({one.order.pk: one.order for one in settled}.values())
+    update(
+        _changed_requests([request for request, _ in requests.values() if request.status != request.Status.OPEN]),
+        _changed_request_items([line for _, lines in requests.values() for line in lines]),
+        changed_lines(
+            {line.pk: line for one in settled for line in one.order.lines if line.pk in one.units}.values()
+        ),
+        changed_orders({one.order.pk: one.order for one in settled}.values()),
+        *more,
+    )
 
 
 def see_requests(*, seller_id: int, order_ids: Sequence[int], now: datetime) -> int:
-    """Note once that the seller saw these open requests; no change of the order (domain 8). Returns how many."""
-    return CancellationRequest.objects.filter(
-        seller_id=seller_id,
-        order_id__in=order_ids,
-        status=CancellationRequest.Status.OPEN,
-        seen_by_seller_at__isnull=True,
-    ).update(seen_by_seller_at=now)
+    """Note once that the seller saw these open requests; no change of the order (domain 8). Returns how many.
+
+    A page waits for nobody: requests that somebody is deciding just now are left for the next look.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE cancellations_cancellationrequest SET seen_by_seller_at = %s
+            WHERE id IN (SELECT id FROM cancellations_cancellationrequest
+                         WHERE seller_id = %s AND order_id = ANY(%s) AND status = 'OPEN' AND seen_by_seller_at IS NULL
+                         ORDER BY id FOR UPDATE SKIP LOCKED)
+            """,
+            [now, seller_id, list(order_ids)],
+        )
+        return cursor.rowcount
 
 
 def settle_request(

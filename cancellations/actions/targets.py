@@ -87,12 +87,20 @@ def judge(
     targets: Sequence[Target],
     locked: Mapping[int, Order],
     decide: Callable[[Case[Target]], Outcome],
+    *,
+    hears_wishes: bool = False,
+    by_buyer: bool = False,
 ) -> list[Outcome]:
     """Put each target to `decide`, which changes the case in memory and answers.
 
-    An unknown order, or one that changed since `expected_version`, never gets there.
+    An unknown order, or one that changed since `expected_version`, never gets there. `hears_wishes` if the verdict
+    rests on what buyers wrote, `by_buyer` if a buyer cancels alone, for as long as the shop allows.
     """
     asked = queries.asked_of(locked)
+    if hears_wishes:
+        asked = queries.with_wishes(locked, asked)
+    if by_buyer:
+        asked = queries.with_shop_windows(locked, asked)
     outcomes: list[Outcome] = []
     for target in targets:
         order = locked.get(target.order_id)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.access import PersonRequest, buyer_of, buyer_page, owner_of
+from accounts.access import PersonRequest, buyer_of, buyer_page
 from cancellations import queries as cancellation_queries
 from cancellations.actions import (
     CancelTarget,
@@ -23,9 +23,8 @@ from cancellations.actions import (
 from cancellations.forms import DirectCancelForm, RequestForm, WithdrawForm
 from cancellations.policy import Reason, Refusal
 from cancellations.wording import refusal
-from events.actions import IdempotencyMismatch, once
-from events.queries import stored_answer
 from orders.outcomes import Refused, sole
+from orders.views.acts import answered_before, done_once
 from orders.views.buyer import Standing, find_order, standing_of
 
 
@@ -33,35 +32,33 @@ from orders.views.buyer import Standing, find_order, standing_of
 @buyer_page
 def cancel_alone(request: PersonRequest, number: str) -> HttpResponse:
     """商品をキャンセル: inside the window, items by choice. Too late, it offers the request and does nothing."""
+    now = timezone.now()  # the moment of receipt decides, however long anything below takes (D-36)
     order = find_order(request, number)
-    now = timezone.now()
     standing = standing_of(order, now)
     lines = [line for line in order.lines if line.quantity_open]
     reasons = cancellation_queries.buyer_reasons()
     form = DirectCancelForm(request.POST if request.method == "POST" else None, lines=lines, reasons=reasons)
-    if form.is_bound and stored_answer(owner=owner_of(request), key=form.data.get("key", ""), order_id=order.pk):
+    about = ["cancel-alone", order.pk]
+    if answered_before(request, about):
         return _cancelled_alone(request, order)
     if not form.is_bound and standing.why_not_direct:
         return _too_late(request, standing, standing.why_not_direct)
     if form.is_bound and form.is_valid():
         target = CancelTarget(order.pk, Reason.BUYER_DIRECT, units=form.units, note=form.reason_label)
         try:
-            once(
-                owner=owner_of(request),
-                key=form.cleaned_data["key"],
-                content=["cancel-alone", order.pk, form.content],
+            done_once(
+                request,
+                form,
+                about,
+                lambda: sole(cancel(targets=[target], by=buyer_of(request), now=now)).as_dict(),
                 now=now,
-                act=lambda: sole(cancel(targets=[target], by=buyer_of(request), now=now)).as_dict(),
             )
         except Refused as refused:
             after = standing_of(find_order(request, number), now)
             return _too_late(
                 request, after, Refusal(refused.code), units=form.units, reason=form.cleaned_data["reason"]
             )
-        except IdempotencyMismatch:
-            form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
-        else:
-            return _cancelled_alone(request, order)
+        return _cancelled_alone(request, order)
     return render(
         request,
         "cancellations/buyer_cancel.html",
@@ -143,25 +140,22 @@ def ask(request: PersonRequest, number: str) -> HttpResponse:
             text=form.cleaned_data["text"],
         )
         try:
-            once(
-                owner=owner_of(request),
-                key=form.cleaned_data["key"],
-                content=["request", order.pk, form.content],
+            done_once(
+                request,
+                form,
+                ["request", order.pk],
+                lambda: sole(request_cancellation(targets=[target], by=buyer_of(request), now=now)).as_dict(),
                 now=now,
-                act=lambda: sole(request_cancellation(targets=[target], by=buyer_of(request), now=now)).as_dict(),
             )
         except Refused as refused:
             return _not_possible(request, standing_of(find_order(request, number), now), Refusal(refused.code))
-        except IdempotencyMismatch:
-            form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
-        else:
-            messages.success(
-                request,
-                _(
-                    "キャンセルをリクエストしました。ご注文はまだキャンセルされていません。出品者の回答をお待ちください。"
-                ),
-            )
-            return _back_to(order)
+        messages.success(
+            request,
+            _(
+                "キャンセルをリクエストしました。ご注文はまだキャンセルされていません。出品者の回答をお待ちください。"
+            ),
+        )
+        return _back_to(order)
     if form.is_bound and standing.why_not_request:
         return _not_possible(request, standing, standing.why_not_request)
     return _show_request(request, standing, form)
@@ -169,7 +163,7 @@ def ask(request: PersonRequest, number: str) -> HttpResponse:
 
 def _not_possible(request: PersonRequest, standing: Standing, code: Refusal) -> HttpResponse:
     """Show the order as it is now, with why nothing was requested."""
-    messages.warning(request, standing.why_not if standing.order.status == "SHIPPED" else refusal(code))
+    messages.warning(request, standing.why_not if code == Refusal.ORDER_NOT_CANCELABLE else refusal(code))
     return _back_to(standing.order)
 
 
@@ -184,19 +178,15 @@ def take_back(request: PersonRequest, number: str) -> HttpResponse:
         return _back_to(order)
     now = timezone.now()
     try:
-        once(
-            owner=owner_of(request),
-            key=form.cleaned_data["key"],
-            content=["withdraw", order.pk],
+        done_once(
+            request,
+            form,
+            ["withdraw", order.pk],
+            lambda: sole(withdraw(targets=[WithdrawTarget(order.pk)], by=buyer_of(request), now=now)).as_dict(),
             now=now,
-            act=lambda: sole(
-                withdraw(targets=[WithdrawTarget(order.pk)], by=buyer_of(request), now=now)
-            ).as_dict(),
         )
     except Refused as refused:
-        messages.warning(request, refusal(Refusal(refused.code)))
-    except IdempotencyMismatch:
-        messages.warning(request, refusal(Refusal.IDEMPOTENCY_MISMATCH))
+        messages.warning(request, refusal(refused.code))
     else:
         messages.success(request, _("リクエストを取り下げました。ご注文はそのまま続きます。"))
     return _back_to(order)

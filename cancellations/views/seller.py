@@ -1,6 +1,7 @@
 """The seller's acts: cancel an order, cancel items, decline a request."""
 
 from collections.abc import Sequence
+from urllib.parse import urlencode
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect, QueryDict
@@ -10,19 +11,22 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from accounts.access import ShopRequest, acting_seller_page, owner_of, seller_of
+from accounts.access import ShopRequest, acting_seller_page, seller_of
 from cancellations import policy
 from cancellations import queries as cancellation_queries
 from cancellations.actions import CancelTarget, DeclineTarget, cancel, decline
 from cancellations.forms import CancelForm, CancelItemsForm, DeclineForm
 from cancellations.policy import Reason, Refusal
-from cancellations.wording import BANNER, reason_label, refusal, sentence
-from events.actions import IdempotencyMismatch, once
-from events.queries import stored_answer
+from cancellations.wording import BANNER, prospect, reason_label, refusal
+from events.forms import VersionedActForm
 from orders.outcomes import Outcome, Refused, Result
 from orders.rules import share
+from orders.views.acts import answered_before, done_once
 from orders.views.history import Story
-from orders.views.seller import Standing, effects_of, find_order, show_order, standing_of
+from orders.views.seller import effects_of, show_order
+from orders.views.standing import Standing, find_order, standing_of, standing_shown
+from payments import queries as payment_queries
+from payments.rules import what_cancelling_gives
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -36,10 +40,12 @@ def cancel_order(request: ShopRequest, number: str) -> HttpResponse:
     form = CancelForm(request.POST)
     if not form.is_valid():
         return show_order(request, order, now, form=form)
+    if "change" in request.POST:
+        return show_order(request, order, now, form=_shown_again(form))
     reason = form.reason_chosen
     standing = standing_of(request, order, now)
     if standing.may_cancel and order.version == form.cleaned_data["expected_version"]:
-        question = _question(standing, reason, now)
+        question = _question(standing, reason)
         if question and form.cleaned_data["confirmed"] != reason:
             return show_order(request, order, now, form=_shown_again(form), question=question)
     target = CancelTarget(
@@ -50,17 +56,15 @@ def cancel_order(request: ShopRequest, number: str) -> HttpResponse:
         expected_version=form.cleaned_data["expected_version"],
     )
     try:
-        answer = once(
-            owner=owner_of(request),
-            key=form.cleaned_data["key"],
-            content=["cancel", order.pk, form.content],
+        answer = done_once(
+            request,
+            form,
+            ["cancel", order.pk],
+            lambda: _all_done(cancel(targets=[target], by=seller_of(request), now=now)),
             now=now,
-            act=lambda: _all_done(cancel(targets=[target], by=seller_of(request), now=now)),
         )
     except Refused as refused:
         return _refused(request, number, form, refused.code, now)
-    except IdempotencyMismatch:
-        return _refused(request, number, form, Refusal.IDEMPOTENCY_MISMATCH, now)
     messages.success(request, _said(counted=answer["counted"]))
     return HttpResponseRedirect(reverse("seller:order", args=[number]) + "#said")
 
@@ -72,13 +76,13 @@ def _asks_for_effect(request: ShopRequest) -> bool:
 def _effect(request: ShopRequest, order, now) -> HttpResponse:
     """Only the note under the reason, for a page that asks while the person chooses."""
     standing = standing_of(request, order, now)
-    effects = effects_of(standing, now) if standing.may_cancel else {}
+    effects = effects_of(standing) if standing.may_cancel else {}
     return render(request, "cancellations/_effect.html", {"effect": effects.get(request.GET["reason"])})
 
 
-def _question(standing: Standing, reason: Reason, now) -> str:
+def _question(standing: Standing, reason: Reason) -> str:
     """Which second question a cancellation of the whole order raises; none if it does not count (domain 7.3)."""
-    if not effects_of(standing, now)[reason].counted:
+    if not effects_of(standing)[reason].counted:
         return ""
     if reason == Reason.BUYER_CANCELED:
         return "partial" if standing.request else "no-request"
@@ -105,14 +109,14 @@ def _refused(request: ShopRequest, number: str, form: CancelForm, code: str, now
     if code == Refusal.VERSION_CONFLICT:
         fresh = CancelForm(initial={**form.cleaned_data, "confirmed": ""})
         return show_order(request, order, now, form=fresh, changes_since=form.cleaned_data["expected_version"])
-    form.add_error(None, refusal(Refusal(code)))
+    form.add_error(None, refusal(code))
     return show_order(request, order, now, form=form)
 
 
 def _said(*, counted: bool | None) -> str:
-    done = _("注文をキャンセルしました。出品者と購入者に確認のメールを送信します。")
-    effect = _("キャンセル率への影響：あり") if counted else _("キャンセル率への影響：なし")
-    return f"{done} {effect}"
+    if counted:
+        return _("注文をキャンセルしました。出品者と購入者に確認のメールを送信します。キャンセル率への影響：あり")
+    return _("注文をキャンセルしました。出品者と購入者に確認のメールを送信します。キャンセル率への影響：なし")
 
 
 def _all_done(outcomes: Sequence[Outcome]) -> dict:
@@ -137,28 +141,20 @@ def cancel_items(request: ShopRequest, number: str) -> HttpResponse:
     """一部キャンセル: items and quantities, a reason for each; money and effect are shown before it is done."""
     order = find_order(request, number)
     now = timezone.now()
-    standing = standing_of(request, order, now)
-    lines = [line for line in order.lines if line.quantity_open]
-    if request.method == "POST":
-        key = request.POST.get("key", "")
-        if answer := stored_answer(owner=owner_of(request), key=key, order_id=order.pk):
-            return _items_cancelled(request, order, counted=answer["counted"])
+    standing = standing_shown(request, order, now)
+    about = ["cancel-items", order.pk]
+    if answer := answered_before(request, about):
+        return _items_cancelled(request, order, counted=answer["counted"])
+    seen = VersionedActForm(request.POST) if request.method == "POST" else None
+    if seen and seen.is_valid() and seen.cleaned_data["expected_version"] != order.version:
+        return _items_changed(request, standing, now, since=seen.cleaned_data["expected_version"])
     if not standing.may_cancel_items:
         return show_order(request, order, now)
-    covered = standing.facts.request.covered if standing.facts.request else {}
     if request.method != "POST":
-        return _show_items(request, standing, now, CancelItemsForm(lines=lines, preset=covered))
-    form = CancelItemsForm(request.POST, lines=lines)
+        return _show_items(request, standing, now, _items_form(standing))
+    form = CancelItemsForm(request.POST, lines=[line for line in order.lines if line.quantity_open])
     if not form.is_valid():
         return _show_items(request, standing, now, form)
-    if order.version != form.cleaned_data["expected_version"]:
-        return _show_items(
-            request,
-            standing,
-            now,
-            CancelItemsForm(lines=lines, preset=covered),
-            changes_since=form.cleaned_data["expected_version"],
-        )
     plan = _plan(standing, form, now)
     if form.cleaned_data["confirmed"] != plan.fingerprint:
         return _show_items(request, standing, now, form, plan=plan)
@@ -172,23 +168,37 @@ def cancel_items(request: ShopRequest, number: str) -> HttpResponse:
             # The parts of one act follow each other under one lock: only the first can find a stranger's change.
             expected_version=version if place == 0 else None,
         )
-        for place, (reason, units) in enumerate(form.units_by_reason.items())
+        for place, (reason, units) in enumerate(_parts(standing, form))
     ]
     try:
-        answer = once(
-            owner=owner_of(request),
-            key=form.cleaned_data["key"],
-            content=["cancel-items", order.pk, form.content],
+        answer = done_once(
+            request,
+            form,
+            about,
+            lambda: _all_done(cancel(targets=targets, by=seller_of(request), now=now)),
             now=now,
-            act=lambda: _all_done(cancel(targets=targets, by=seller_of(request), now=now)),
         )
     except Refused as refused:
-        form.add_error(None, refusal(Refusal(refused.code)))
-    except IdempotencyMismatch:
-        form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
-    else:
-        return _items_cancelled(request, order, counted=answer["counted"])
-    return _show_items(request, standing_of(request, find_order(request, order.number), now), now, form)
+        after = standing_of(request, find_order(request, number), now)
+        if refused.code == Refusal.VERSION_CONFLICT:
+            return _items_changed(request, after, now, since=version)
+        form.add_error(None, refusal(refused.code))
+        return _show_items(request, after, now, form)
+    return _items_cancelled(request, order, counted=answer["counted"])
+
+
+def _items_form(standing: Standing) -> CancelItemsForm:
+    """The form as it is shown first: the units that an open request covers are chosen."""
+    covered = standing.facts.request.covered if standing.facts.request else {}
+    lines = [line for line in standing.order.lines if line.quantity_open]
+    return CancelItemsForm(lines=lines, preset=covered)
+
+
+def _items_changed(request: ShopRequest, standing: Standing, now, *, since: int) -> HttpResponse:
+    """Say what changed since the person looked, over a fresh form; over the order if no item is left to cancel."""
+    if not standing.may_cancel_items:
+        return show_order(request, standing.order, now, changes_since=since)
+    return _show_items(request, standing, now, _items_form(standing), changes_since=since)
 
 
 def _items_cancelled(request: ShopRequest, order, *, counted: bool) -> HttpResponse:
@@ -197,9 +207,14 @@ def _items_cancelled(request: ShopRequest, order, *, counted: bool) -> HttpRespo
 
 
 def _said_of_items(*, counted: bool) -> str:
-    done = _("選択した商品をキャンセルしました。出品者と購入者に確認のメールを送信します。")
-    effect = _("キャンセル率への影響：あり") if counted else _("キャンセル率への影響：なし")
-    return f"{done} {effect}"
+    if counted:
+        return _(
+            "選択した商品をキャンセルしました。出品者と購入者に確認のメールを送信します。"
+            "キャンセル率への影響：あり"
+        )
+    return _(
+        "選択した商品をキャンセルしました。出品者と購入者に確認のメールを送信します。キャンセル率への影響：なし"
+    )
 
 
 class Plan:
@@ -221,36 +236,43 @@ class Plan:
         return None if any(amount is None for amount in amounts) else sum(amounts)
 
 
+def _parts(standing: Standing, form: CancelItemsForm) -> list[tuple[Reason, dict[int, int]]]:
+    """What is cancelled and judged by itself: the units of one reason; of the buyer's, those asked for apart."""
+    covered = standing.facts.request.covered if standing.facts.request else None
+    return [
+        (reason, part)
+        for reason, units in form.units_by_reason.items()
+        for part in (policy.by_coverage(covered, units) if reason == Reason.BUYER_CANCELED else [dict(units)])
+    ]
+
+
 def _plan(standing: Standing, form: CancelItemsForm, now) -> Plan:
     """Judge the chosen units as the act would, without doing it."""
     rules = cancellation_queries.rules_at(now)
     by_key = {line.pk: line for line in standing.order.lines}
+    sold = payment_queries.sold_of([standing.order]).get(standing.order.pk)
     planned = []
-    for reason, units in form.units_by_reason.items():
+    for reason, units in _parts(standing, form):
         facts = cancellation_queries.cancellation_facts(
             standing.order, standing.facts, role="SELLER", reason=reason, units=units, rules=rules
         )
         verdict = policy.classify(facts)
+        if sold:  # charged: what goes back, and not what is no longer charged
+            goes_back = what_cancelling_gives(sold, units)
+            sold = sold.less(goes_back, cancels=True)
         for key, quantity in units.items():
             line = by_key[key]
-            amount = line.goods_amount
             planned.append(
                 {
                     "line": line,
                     "quantity": quantity,
                     "reason": reason_label(reason),
                     "counted": verdict.counted,
-                    "why": sentence(verdict.code, verdict.counted),
+                    "why": prospect(verdict.code, verdict.counted),
                     "no_stock": reason == Reason.NO_INVENTORY,
-                    "amount": amount
-                    if amount is None
-                    else share(
-                        amount=amount,
-                        units=line.quantity_ordered,
-                        before=line.quantity_cancelled,
-                        taken=quantity,
-                        currency=standing.order.currency,
-                    ),
+                    "amount": goes_back.amounts.get(key)
+                    if sold
+                    else _share(line, quantity, standing.order.currency),
                 }
             )
     fingerprint = ",".join(
@@ -259,6 +281,17 @@ def _plan(standing: Standing, form: CancelItemsForm, now) -> Plan:
         for key, quantity in units.items()
     )
     return Plan(planned, fingerprint)
+
+
+def _share(line, quantity: int, currency: str):
+    """The money of units that are not charged any more; None if the file named no price."""
+    return line.goods_amount and share(
+        amount=line.goods_amount,
+        units=line.quantity_ordered,
+        before=line.quantity_cancelled,
+        taken=quantity,
+        currency=currency,
+    )
 
 
 def _show_items(
@@ -298,9 +331,11 @@ def decline_request(request: ShopRequest, number: str) -> HttpResponse:
     """リクエストを断る: a reason, and what it means for a later cancellation."""
     order = find_order(request, number)
     now = timezone.now()
-    standing = standing_of(request, order, now)
-    form = DeclineForm(request.POST if request.method == "POST" else None)
+    standing = standing_shown(request, order, now)
+    form = DeclineForm(request.POST if request.method == "POST" else None, may_ship=standing.may_ship)
     if form.is_bound and form.is_valid():
+        if form.says_already_shipped and standing.may_decline and standing.may_ship:
+            return _to_shipment(number, tracking=form.cleaned_data["tracking"])
         target = DeclineTarget(
             order.pk,
             policy.DeclineReason(form.cleaned_data["reason"]),
@@ -309,24 +344,22 @@ def decline_request(request: ShopRequest, number: str) -> HttpResponse:
             expected_version=form.cleaned_data["expected_version"],
         )
         try:
-            once(
-                owner=owner_of(request),
-                key=form.cleaned_data["key"],
-                content=["decline", order.pk, form.content],
+            done_once(
+                request,
+                form,
+                ["decline", order.pk],
+                lambda: _all_done(decline(targets=[target], by=seller_of(request), now=now)),
                 now=now,
-                act=lambda: _all_done(decline(targets=[target], by=seller_of(request), now=now)),
             )
         except Refused as refused:
-            form.add_error(None, refusal(Refusal(refused.code)))
-        except IdempotencyMismatch:
-            form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
+            form.add_error(None, refusal(refused.code))
         else:
             messages.success(request, _("リクエストを断りました。購入者にメールでお知らせします。"))
             return HttpResponseRedirect(reverse("seller:order", args=[order.number]) + "#said")
         order = find_order(request, number)
         standing = standing_of(request, order, now)
-    if not standing.may_decline:
-        messages.warning(request, refusal(Refusal.REQUEST_NOT_OPEN))
+    if why_not := policy.why_seller_cannot_decline(standing.facts, standing.rules):
+        messages.warning(request, refusal(why_not))
         return redirect("seller:order", order.number)
     return render(
         request,
@@ -341,3 +374,9 @@ def decline_request(request: ShopRequest, number: str) -> HttpResponse:
             "form": form,
         },
     )
+
+
+def _to_shipment(number: str, *, tracking: str) -> HttpResponse:
+    """What has left is answered by its shipment confirmation, which ends the request (domain 7.5, 7.6)."""
+    asked = urlencode({"declining": 1, "tracking": tracking})
+    return HttpResponseRedirect(f"{reverse('seller:order-confirm-shipment', args=[number])}?{asked}")

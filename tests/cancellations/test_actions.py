@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from cancellations import actions
 from cancellations.actions import CancelTarget, DeclineTarget, RequestTarget, WithdrawTarget
@@ -627,6 +628,19 @@ def test_an_act_takes_as_many_statements_for_fifty_orders_as_for_one(cast, act):
             ACTS[act](cast, keys)
         found += count_of
     assert found[0] == found[1]
+
+
+def test_cancelling_takes_eight_statements_in_its_transaction(cast):
+    """The order's lock, items, requests, money and people to tell; history, cancellation, and all that changed."""
+    for act in ("a request", "none"):
+        order = cast.order(2, 1)
+        if act == "a request":
+            cast.request(order)
+        with CaptureQueriesContext(connection) as captured:
+            cast.cancel(order)
+        said = [query["sql"] for query in captured.captured_queries]
+        begun = next(place for place, sql in enumerate(said) if "FOR UPDATE" in sql)
+        assert sum("SAVEPOINT" not in sql for sql in said[begun:]) == 8, said[begun:]
 
 
 def test_cancelling_again_takes_as_many_statements_for_fifty_orders_as_for_one(cast):
