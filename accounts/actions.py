@@ -1,12 +1,14 @@
 """Writes about people and shops: signing in, making people and shops, and finding the buyers a file names."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.contrib.auth import authenticate
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.models import AnonymousUser
+from django.db import transaction
 
-from .models import LoginAttempt, Membership, Seller, User
+from .models import LoginAttempt, MailSetting, Membership, Seller, User
 from .queries import is_throttled
 
 
@@ -26,15 +28,56 @@ def sign_in(*, request, email: str, password: str, address: str, now: datetime) 
         raise SignInThrottled
     user = authenticate(request, username=email, password=password)
     if user is None:
-        LoginAttempt.objects.create(email=email[:254], address=address, failed_at=now)
+        LoginAttempt.objects.create(email=email[:254], address=address, happened_at=now)
         return None
     LoginAttempt.objects.filter(email=email).delete()
     return user
 
 
+def knows_password(*, user: User | AnonymousUser, password: str, address: str, now: datetime) -> bool:
+    """Whether this is the person's own password, asked again before what reaches far (reliability S-16).
+
+    Whoever sits at somebody's open session guesses no more often than at the door: failures count as failed
+    sign-ins of the account.
+
+    Raises SignInThrottled while the account or the address has failed too often.
+    """
+    if not user.is_authenticated or not password:
+        return False
+    if is_throttled(email=user.email, address=address, now=now):
+        raise SignInThrottled
+    if check_password(password, user.password):
+        return True
+    LoginAttempt.objects.create(email=user.email, address=address, happened_at=now)
+    return False
+
+
 def set_language(*, user: User, language: str) -> None:
     """Keep the language a person chose."""
     User.objects.filter(pk=user.pk).update(language=language)
+
+
+def set_preferences(
+    *, user_id: int, language: str, look: str, refuses_unimportant_messages: bool | None = None
+) -> None:
+    """Keep language and look, and whether a buyer refuses unimportant messages; None leaves that as it is."""
+    chosen: dict[str, str | bool] = {"language": language, "look": look}
+    if refuses_unimportant_messages is not None:
+        chosen["refuses_unimportant_messages"] = refuses_unimportant_messages
+    User.objects.filter(pk=user_id).update(**chosen)
+
+
+def silence_mails(*, user_id: int, mails: Collection[str], now: datetime) -> None:
+    """Let a person get all mails but these (domain 12.2).
+
+    Raises IntegrityError for a mail that nobody may silence.
+    """
+    with transaction.atomic():
+        MailSetting.objects.filter(user_id=user_id).exclude(mail__in=mails).delete()
+        MailSetting.objects.bulk_create(
+            [MailSetting(user_id=user_id, mail=mail, silenced_at=now) for mail in sorted(mails)],
+            ignore_conflicts=True,
+        )
 
 
 def buyers_for(names_by_email: Mapping[str, str]) -> dict[str, int]:

@@ -22,6 +22,7 @@ class Door(StrEnum):
     IMPORT = "IMPORT"
     SWEEP = "SWEEP"
     PAYMENT = "PAYMENT"
+    RULES = "RULES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +40,5 @@ class Actor:
 
 SWEEP = Actor(Role.SYSTEM, Door.SWEEP)
 PAYMENT = Actor(Role.SYSTEM, Door.PAYMENT)
+# What a shop lets happen without its people.
+SHOP_RULES = Actor(Role.SYSTEM, Door.RULES)

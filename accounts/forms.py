@@ -1,11 +1,18 @@
-"""Forms of people: signing in."""
+"""Forms of people: signing in, and what each person sets for themselves."""
+
+from collections.abc import Collection
+from typing import Any
 
 from django import forms
+from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 
+from .wording import COLLEAGUE_ROLES, LOOKS, MAY_BE_SILENCED
 
-class LoginForm(forms.Form):
-    """Address and password."""
+
+class EmailForm(forms.Form):
+    """An address that somebody signs in with."""
 
     email = forms.EmailField(
         label=_("メールアドレス"),
@@ -16,6 +23,11 @@ class LoginForm(forms.Form):
             "invalid": _("メールアドレスを正しく入力してください。"),
         },
     )
+
+
+class LoginForm(EmailForm):
+    """Address and password."""
+
     password = forms.CharField(
         label=_("パスワード"),
         max_length=128,
@@ -23,3 +35,116 @@ class LoginForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
         error_messages={"required": _("パスワードを入力してください。")},
     )
+
+
+class NewPasswordForm(forms.Form):
+    """A person's new password, twice."""
+
+    password = forms.CharField(
+        label=_("新しいパスワード"),
+        max_length=128,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("12文字以上で、ほかのサービスで使用していないものを設定してください。"),
+        error_messages={"required": _("新しいパスワードを入力してください。")},
+    )
+    again = forms.CharField(
+        label=_("新しいパスワード（確認用）"),
+        max_length=128,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        error_messages={"required": _("新しいパスワードをもう一度入力してください。")},
+    )
+
+    def __init__(self, *args, person: Any, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.person = person
+
+    def clean_password(self) -> str:
+        """Refuse what is too short, known to everybody, or like the person's own name (reliability S-10)."""
+        password: str = self.cleaned_data["password"]
+        validate_password(password, self.person)
+        return password
+
+    def clean_again(self) -> str:
+        again: str = self.cleaned_data["again"]
+        if "password" in self.cleaned_data and again != self.cleaned_data["password"]:
+            raise forms.ValidationError(_("2つのパスワードが一致しません。もう一度入力してください。"))
+        return again
+
+
+class ColleagueForm(forms.Form):
+    """A colleague's role in the shop, with the OWNER's own password again (reliability S-16)."""
+
+    role = forms.ChoiceField(
+        label=_("役割"), choices=COLLEAGUE_ROLES, error_messages={"required": _("役割を選択してください。")}
+    )
+    own_password = forms.CharField(
+        label=_("あなたのパスワード"),
+        max_length=128,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        error_messages={"required": _("あなたのパスワードを入力してください。")},
+    )
+
+    def __init__(self, *args, people: Collection[tuple[int, str]], **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["person"] = forms.TypedChoiceField(
+            label=_("対象の方"),
+            coerce=int,
+            choices=[("", _("選択してください")), *people],
+            error_messages={"required": _("対象の方を選択してください。")},
+        )
+        self.order_fields(["person"])
+
+
+class CodeForm(forms.Form):
+    """A code of the app, or a recovery code."""
+
+    code = forms.CharField(
+        label=_("確認コード"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "autocapitalize": "characters"}),
+        error_messages={"required": _("確認コードを入力してください。")},
+    )
+
+
+class PreferencesForm(forms.Form):
+    """Language and look of the pages."""
+
+    language = forms.ChoiceField(label=_("言語"), choices=settings.LANGUAGES)
+    look = forms.ChoiceField(
+        label=_("表示"),
+        choices=LOOKS,
+        help_text=_("「自動」では、お使いの端末の設定に合わせます。"),
+    )
+
+
+class BuyerPreferencesForm(PreferencesForm):
+    """Besides, whether the buyer refuses unimportant messages (domain 6)."""
+
+    refuses_unimportant_messages = forms.BooleanField(
+        label=_("重要ではないメッセージを受信しない"),
+        required=False,
+        help_text=_(
+            "出品者からの重要ではないメッセージだけが届かなくなります。"
+            "キャンセル、出荷、お支払いについてのメールと重要なメッセージは、この設定にかかわらず届きます。"
+        ),
+    )
+    field_order = ["refuses_unimportant_messages", "language", "look"]
+
+
+class MailsForm(forms.Form):
+    """One box for each mail that a person may stop; ticked means that it comes."""
+
+    def __init__(self, *args, silenced: Collection[str], **kwargs):
+        super().__init__(*args, **kwargs)
+        for code, (title, when) in MAY_BE_SILENCED.items():
+            self.fields[code] = forms.BooleanField(
+                label=title, help_text=when, required=False, initial=code not in silenced
+            )
+
+    @property
+    def silenced(self) -> set[str]:
+        """The mails without a tick."""
+        return {code for code, is_wanted in self.cleaned_data.items() if not is_wanted}

@@ -1,9 +1,14 @@
 """People who sign in, shops, and who holds which role where."""
 
+from collections.abc import Iterator
+
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.indexes import OpClass
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -66,6 +71,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         verbose_name = verbose_name_plural = _("人")
+        indexes = [
+            models.Index(OpClass(Lower("name"), name="text_pattern_ops"), name="people_by_name_prefix"),
+            models.Index(fields=["email"], name="operators", condition=models.Q(is_staff=True)),
+        ]
         constraints = [
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="email_is_lower_case"),
         ]
@@ -73,30 +82,72 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return f"{self.name} <{self.email}>"
 
+    def get_session_auth_hash(self) -> str:
+        """What a session must match to go on: a new password and a new role end it (reliability S-14, S-15)."""
+        return self._with_role(super().get_session_auth_hash())
 
-class LoginAttempt(models.Model):
-    """One failed sign-in, kept for throttling (reliability S-11)."""
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The same under secrets that were replaced."""
+        return map(self._with_role, super().get_session_auth_fallback_hash())
 
-    email = models.CharField(_("メールアドレス"), max_length=254)
-    address = models.GenericIPAddressField(_("IPアドレス"))
-    failed_at = models.DateTimeField(_("失敗日時"))
+    def _with_role(self, session_hash: str) -> str:
+        return f"{session_hash}:{self.operator_role}:{int(self.is_staff)}"
+
+
+class RecoveryCode(models.Model):
+    """One way in for a person whose second factor is lost; kept as a hash, good for one time (reliability S-13)."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="recovery_codes", verbose_name=_("人"))
+    code_hash = models.CharField(max_length=64)
+    used_at = models.DateTimeField(_("使用日時"), null=True)
 
     class Meta:
-        verbose_name = verbose_name_plural = _("ログインの失敗")
-        indexes = [
-            models.Index(fields=["email", "failed_at"], name="failed_sign_ins_of_account"),
-            models.Index(fields=["address", "failed_at"], name="failed_sign_ins_of_address"),
+        verbose_name = verbose_name_plural = _("リカバリーコード")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "code_hash"], name="a_recovery_code_is_kept_once"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.email} {self.address} {self.failed_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.user} #{self.pk}"
+
+
+class LoginAttempt(models.Model):
+    """One failed sign-in, or one asking for a link to a new password; kept for throttling (reliability S-11)."""
+
+    class Kind(models.TextChoices):
+        SIGN_IN = "SIGN_IN", _("ログインの失敗")
+        LINK = "LINK", _("パスワードの再設定の依頼")
+
+    kind = models.CharField(_("種類"), max_length=8, choices=Kind, default=Kind.SIGN_IN)
+    email = models.CharField(_("メールアドレス"), max_length=254)
+    address = models.GenericIPAddressField(_("IPアドレス"))
+    happened_at = models.DateTimeField(_("日時"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("ログインの失敗と再設定の依頼")
+        indexes = [
+            models.Index(fields=["email", "happened_at"], name="failed_sign_ins_of_account"),
+            models.Index(fields=["address", "happened_at"], name="failed_sign_ins_of_address"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} {self.address} {timezone.localtime(self.happened_at):%Y/%m/%d %H:%M:%S}"
 
 
 class Seller(models.Model):
     """A shop."""
 
     name = models.CharField(_("店舗名"), max_length=100)
-    merchant_id = models.CharField(_("出品者ID"), max_length=32, unique=True)
+    merchant_id = models.CharField(
+        _("出品者ID"),
+        max_length=32,
+        unique=True,
+        validators=[
+            RegexValidator(
+                r"\A[A-Z][A-Z0-9]*\Z", _("半角の大文字の英字で始め、半角の大文字の英字と数字で入力してください。")
+            )
+        ],
+    )
     created_at = models.DateTimeField(_("登録日時"), auto_now_add=True)
 
     class Meta:
@@ -131,3 +182,37 @@ class Membership(models.Model):
     def may_act(self) -> bool:
         """Whether this role changes anything; READ_ONLY only looks (domain 1)."""
         return self.role in {Membership.Role.OWNER, Membership.Role.ORDER_STAFF}
+
+    @property
+    def is_owner(self) -> bool:
+        """Whether this role decides who works for the shop."""
+        return self.role == Membership.Role.OWNER
+
+
+class MailSetting(models.Model):
+    """A mail that a person has silenced; what is not here is sent (domain 12.2)."""
+
+    class Mail(models.TextChoices):
+        M07 = "M-07", _("購入者が注文をキャンセルしました")
+        M12 = "M-12", _("返金処理完了のお知らせ")
+        M14 = "M-14", _("未対応のキャンセルリクエストがあります")
+        M15 = "M-15", _("出荷予定日を過ぎた注文があります")
+        M23 = "M-23", _("新しいメッセージがあります")
+        M24 = "M-24", _("ファイルの処理が完了しました")
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="silenced_mails", verbose_name=_("人"))
+    mail = models.CharField(_("メール"), max_length=10, choices=Mail)
+    silenced_at = models.DateTimeField(_("停止日時"), default=timezone.now)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("受信しないメール")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "mail"], name="a_mail_is_silenced_once"),
+            models.CheckConstraint(
+                condition=models.Q(mail__in=["M-07", "M-12", "M-14", "M-15", "M-23", "M-24"]),
+                name="only_some_mails_may_be_silenced",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.mail}"

@@ -1,11 +1,24 @@
-"""Addresses of signing in and out, and of the language."""
+"""Addresses of signing in and out, of the language, and of a person's own settings."""
 
 from django.urls import path
 
-from . import views
+from .views import colleagues, passwords, preferences, second_factor, signing_in
 
 urlpatterns = [
-    path("login/", views.login, name="login"),
-    path("logout/", views.logout, name="logout"),
-    path("language/", views.language, name="language"),
+    path("login/", signing_in.login, name="login"),
+    path("login/second-factor/", second_factor.ask, name="second-factor"),
+    path("second-factor/", second_factor.set_up, name="second-factor-set-up"),
+    path("login/password/", passwords.forgotten, name="password-forgotten"),
+    path("login/password/new/", passwords.new, name="password-new"),
+    path("login/password/<str:link>/", passwords.follow_link, name="password-link"),
+    path("logout/", signing_in.logout, name="logout"),
+    path("language/", signing_in.language, name="language"),
+]
+seller = [
+    path("settings/", preferences.settings_of_seller, name="settings"),
+    path("settings/people/", colleagues.people, name="people"),
+    path("settings/notifications/", preferences.notifications, name="notifications"),
+]
+buyer = [
+    path("preferences/", preferences.preferences_of_buyer, name="preferences"),
 ]

@@ -1,6 +1,5 @@
 """Record what happened together with who must be told; deliver it later; run a keyed act once."""
 
-import hashlib
 import json
 import logging
 import random
@@ -15,13 +14,16 @@ from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from accounts.actors import Actor
 from accounts.models import User
-from accounts.queries import mail_recipients_of
+from accounts.queries import mail_recipients_of, silenced_by
 
-from .models import Delivery, Event, IdempotencyKey, SentMail
-from .setwise import insert
+from .models import AuditEntry, Delivery, Event, IdempotencyKey, MailText, SentMail
+from .queries import hash_of_content
+from .setwise import Rows, insert
+from .wording import UnusableText, check_text
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +51,9 @@ class OrderOfEvent(Protocol):
 class Entry:
     """One thing to record. `mute` names listeners that are not told this time (an import sends no mail).
 
-    `version` is the order's version after the change; by default the one it has in memory.
+    `version` is the order's version after the change; by default the one it has in memory. `seller_id` is the shop
+    whose people are told when there is no order. `may_silence` is the code of the mail that goes to the shop's
+    people, if each of them may have stopped it (domain 12.2). `person_id` is whom a listener to PERSON tells.
     """
 
     name: str
@@ -58,6 +62,14 @@ class Entry:
     payload: dict[str, Any] = field(default_factory=dict)
     mute: frozenset[str] = frozenset()
     version: int | None = None
+    seller_id: int | None = None
+    person_id: int | None = None
+    may_silence: str = ""
+
+    @property
+    def shop_id(self) -> int | None:
+        """The shop that this is about."""
+        return self.order.seller_id if self.order else self.seller_id
 
     @property
     def order_version(self) -> int | None:
@@ -68,13 +80,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told of an event: a dotted path to call, once for each of `to` (BUYER, STAFF) or once at all."""
+    """Who is told of an event: a dotted path to call, once for each of `to` (BUYER, STAFF, PERSON) or once at all."""
 
     path: str
     to: str = ""
 
 
-BUYER, STAFF = "BUYER", "STAFF"
+BUYER, STAFF, PERSON = "BUYER", "STAFF", "PERSON"
 
 
 @cache
@@ -86,7 +98,7 @@ def subscriptions() -> dict[str, dict[str, Listener]]:
 def record(entries: Sequence[Entry], *, by: Actor, now: datetime) -> list[int]:
     """Write what happened and who must be told, in the caller's transaction; return the events' keys in order.
 
-    Two statements, three if shops' people are told, however many entries.
+    One statement, two if shops' people are told, three if they may have stopped the mail, however many entries.
 
     Raises RuntimeError outside a transaction: history must not outlive a change that was undone.
     """
@@ -94,6 +106,7 @@ def record(entries: Sequence[Entry], *, by: Actor, now: datetime) -> list[int]:
         raise RuntimeError("record() belongs inside the transaction that changed the state")
     if not entries:
         return []
+    deliveries = _deliveries(entries, now)
     event_ids = insert(
         Event,
         {
@@ -108,57 +121,67 @@ def record(entries: Sequence[Entry], *, by: Actor, now: datetime) -> list[int]:
             "actor_name": [by.name] * len(entries),
             "happened_at": [now] * len(entries),
         },
+        deliveries,
     )
-    _address(list(zip(event_ids, entries, strict=True)), now)
+    if deliveries.parents:
+        transaction.on_commit(nudge, robust=True)
     return event_ids
 
 
-def _address(recorded: list[tuple[int, Entry]], now: datetime) -> None:
-    """Write one delivery per event, listener and recipient."""
+def _deliveries(entries: Sequence[Entry], now: datetime) -> Rows:
+    """One delivery per event, listener and recipient."""
     table = subscriptions()
-    staff = mail_recipients_of(_shops_to_tell(recorded))
+    staff = mail_recipients_of(_shops_to_tell(entries))
+    silenced = _silenced(entries, staff)
     told = [
-        (event_id, name, recipient)
-        for event_id, entry in recorded
+        (place, name, recipient)
+        for place, entry in enumerate(entries)
         for name, listener in table[entry.name].items()
         if name not in entry.mute
-        for recipient in _recipients(listener, entry.order, staff)
+        for recipient in _recipients(listener, entry, staff)
+        if (recipient, entry.may_silence) not in silenced or listener.to != STAFF
     ]
-    if not told:
-        return
-    insert(
+    return Rows(
         Delivery,
-        {
-            "event_id": [event_id for event_id, _, _ in told],
+        link="event_id",
+        parents=[place for place, _, _ in told],
+        columns={
             "listener": [name for _, name, _ in told],
             "recipient_id": [recipient for _, _, recipient in told],
-            "key": [f"{event_id}.{name}.{recipient or 0}" for event_id, name, recipient in told],
+            "key": [f".{name}.{recipient or 0}" for _, name, recipient in told],
             "state": [Delivery.State.PENDING.value] * len(told),
             "due_at": [now] * len(told),
             "attempts": [0] * len(told),
             "last_error": [""] * len(told),
         },
+        suffixed=frozenset({"key"}),
     )
-    transaction.on_commit(nudge, robust=True)
 
 
-def _shops_to_tell(recorded: list[tuple[int, Entry]]) -> set[int]:
+def _shops_to_tell(entries: Sequence[Entry]) -> set[int]:
     """Shops whose people hear of any of these events."""
     table = subscriptions()
     return {
-        entry.order.seller_id
-        for _, entry in recorded
-        if entry.order
+        entry.shop_id
+        for entry in entries
+        if entry.shop_id
         and any(listener.to == STAFF and name not in entry.mute for name, listener in table[entry.name].items())
     }
 
 
-def _recipients(listener: Listener, order: OrderOfEvent | None, staff: dict[int, list[int]]) -> list[int | None]:
+def _silenced(entries: Sequence[Entry], staff: dict[int, list[int]]) -> set[tuple[int, str]]:
+    """Who of these people stopped which of the mails that would go to them: they get no delivery at all."""
+    codes = {entry.may_silence for entry in entries} - {""}
+    return silenced_by({person for people in staff.values() for person in people}, codes) if codes else set()
+
+
+def _recipients(listener: Listener, entry: Entry, staff: dict[int, list[int]]) -> list[int | None]:
+    order = entry.order
     if listener.to == STAFF:
-        return [*staff.get(order.seller_id, [])] if order else []
+        return [*staff.get(entry.shop_id or 0, [])]
     if listener.to == BUYER:
         return [order.buyer_id] if order and order.buyer_id else []
-    return [None]
+    return [entry.person_id if listener.to == PERSON else None]
 
 
 _quiet_until = 0.0
@@ -270,13 +293,17 @@ def keep_mail(
     text: str,
     html: str,
     now: datetime,
+    about: int | None = None,
 ) -> None:
-    """Keep a mail as it left; one row per delivery, whoever comes second changes nothing."""
+    """Keep a mail as it left; one row per delivery, whoever comes second changes nothing.
+
+    `about` is the order that it speaks of, if its event is no change of one.
+    """
     row = SentMail(
         delivery_key=delivery.key,
         message_id=message_id,
         mail=mail,
-        order_id=delivery.event.order_id,
+        order_id=delivery.event.order_id or about,
         recipient=person,
         address=person.email,
         language=person.language,
@@ -288,11 +315,86 @@ def keep_mail(
     SentMail.objects.bulk_create([row], ignore_conflicts=True)
 
 
+def audit(
+    *,
+    act: str,
+    by: Actor,
+    now: datetime,
+    subject: str = "",
+    reason: str = "",
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    address: str | None = None,
+) -> None:
+    """Note an operator's act or a changed setting, in the caller's transaction (domain 16).
+
+    `subject` names what it was done to (an order's number, a person's address, a mail's name); `before` and
+    `after` hold what changed; `address` is where it came from.
+
+    Raises RuntimeError outside a transaction: the note must stand or fall with the act.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("audit() belongs inside the transaction that did the act")
+    AuditEntry.objects.create(
+        happened_at=now,
+        user_id=by.user_id,
+        actor_name=by.name[:100],
+        address=address,
+        act=act,
+        subject=subject,
+        reason=reason,
+        before=before or {},
+        after=after or {},
+    )
+
+
+def set_mail_text(
+    *, mail: str, language: str, subject: str, lead: str, by: Actor, now: datetime, address: str | None = None
+) -> None:
+    """Send a mail in a language under the operator's subject and first paragraph from now on (domain 18).
+
+    An empty lead leaves the shipped paragraph.
+
+    Raises UnusableText if a text cannot be sent; KeyError for an unknown mail.
+    """
+    check_text(subject, mail=mail, is_subject=True)
+    check_text(lead, mail=mail, is_subject=False)
+    if not subject.strip():
+        raise UnusableText(gettext("件名を入力してください。"))
+    with transaction.atomic():
+        before = _lock_mail_text(mail, language)
+        MailText.objects.update_or_create(
+            mail=mail, language=language, defaults={"subject": subject, "lead": lead, "changed_at": now}
+        )
+        _audit_mail_text(
+            "mail_text.set", mail, language, before, {"subject": subject, "lead": lead}, by, now, address
+        )
+
+
+def reset_mail_text(*, mail: str, language: str, by: Actor, now: datetime, address: str | None = None) -> None:
+    """Send a mail as it was shipped again; no change if it is."""
+    with transaction.atomic():
+        before = _lock_mail_text(mail, language)
+        if before:
+            MailText.objects.filter(mail=mail, language=language).delete()
+            _audit_mail_text("mail_text.reset", mail, language, before, {}, by, now, address)
+
+
+def _lock_mail_text(mail: str, language: str) -> dict[str, str]:
+    row = MailText.objects.select_for_update().filter(mail=mail, language=language).first()
+    return {"subject": row.subject, "lead": row.lead} if row else {}
+
+
+def _audit_mail_text(act, mail, language, before, after, by, now, address) -> None:
+    subject = f"{mail} {language}"
+    audit(act=act, by=by, now=now, subject=subject, before=before, after=after, address=address)
+
+
 def retry(*, delivery_ids: Iterable[int], now: datetime) -> int:
     """Let failed deliveries try again from the start; return how many."""
     with transaction.atomic():
         count = Delivery.objects.filter(pk__in=list(delivery_ids), state=Delivery.State.FAILED).update(
-            state=Delivery.State.PENDING, attempts=0, due_at=now
+            state=Delivery.State.PENDING, attempts=0, due_at=now, last_error=""
         )
         transaction.on_commit(nudge, robust=True)
     return count
@@ -302,7 +404,14 @@ class IdempotencyMismatch(Exception):
     """The same key came with other content."""
 
 
-def once(*, owner: str, key: str, content: Any, now: datetime, act: Callable[[], dict]) -> dict:
+# Writes the key, or waits for whoever wrote it first and reads what came of it, under its lock either way.
+_TAKE_KEY = """
+INSERT INTO events_idempotencykey (owner, key, content_hash, state, locked_at) VALUES (%s, %s, %s, 'STARTED', %s)
+ON CONFLICT (owner, key) DO UPDATE SET owner = excluded.owner RETURNING id, content_hash, answer::text
+"""
+
+
+def once(*, owner: str, key: str, content: Sequence[object], now: datetime, act: Callable[[], dict]) -> dict:
     """Run `act` once per owner and key; later calls get the stored answer (reliability M8).
 
     The key's row and the act share one transaction: a second click waits for the first and then reads its
@@ -310,17 +419,17 @@ def once(*, owner: str, key: str, content: Any, now: datetime, act: Callable[[],
 
     Raises IdempotencyMismatch if the key was used for other content.
     """
-    content_hash = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+    content_hash = hash_of_content(content)
     with transaction.atomic():
-        row = IdempotencyKey(owner=owner, key=key, content_hash=content_hash, locked_at=now)
-        IdempotencyKey.objects.bulk_create([row], ignore_conflicts=True)
-        row = IdempotencyKey.objects.select_for_update().get(owner=owner, key=key)
-        if row.content_hash != content_hash:
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKE_KEY, [owner, key, content_hash, now])
+            row_id, known_hash, known_answer = cursor.fetchone()
+        if known_hash != content_hash:
             raise IdempotencyMismatch(key)
-        if row.answer is not None:
-            return row.answer
+        if known_answer is not None:
+            return json.loads(known_answer)
         answer = act()
-        IdempotencyKey.objects.filter(pk=row.pk).update(state=IdempotencyKey.State.DONE, answer=answer)
+        IdempotencyKey.objects.filter(pk=row_id).update(state=IdempotencyKey.State.DONE, answer=answer)
     return answer
 
 

@@ -1,9 +1,57 @@
-"""The shape of every act that a page sends: sent once, and about the state that the person saw."""
+"""The shape of every act that a page sends: sent once, and about the state that the person saw; fields for what
+people write and for money; a mail's text.
+"""
+
+import re
+import unicodedata
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from .wording import LONGEST_LEAD, LONGEST_SUBJECT, UnusableText, check_text
+
 STALE_PAGE = _("この画面の内容では送信できません。画面を開き直してから、もう一度お試しください。")
+
+
+# Marks that turn the direction of writing round: they could make a text read as another one (reliability B-21).
+_TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class TextField(forms.CharField):
+    """What somebody writes to somebody: lines are kept, marks that turn writing round are left out."""
+
+    def to_python(self, value):
+        """The text as it is stored: with one sign at the end of a line."""
+        text = (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
+        return text.translate(_TURNS)
+
+    def validate(self, value):
+        """Refuse signs that no screen shows and no database keeps."""
+        super().validate(value)
+        if _CONTROLS.search(value):
+            raise ValidationError(_("使用できない文字が含まれています。"), code="control_character")
+
+
+class LineField(TextField):
+    """A short text that stands in one line, as in a mail's subject (reliability B-34)."""
+
+    def validate(self, value):
+        """Refuse line breaks and tabs, too."""
+        super().validate(value)
+        if "\n" in value or "\t" in value:
+            raise ValidationError(_("改行やタブは入力できません。"), code="line_break")
+
+
+class MoneyField(forms.DecimalField):
+    """An amount as people type it: in wide digits, with commas, with the sign or the word of the yen."""
+
+    def to_python(self, value):
+        """The number in it."""
+        if isinstance(value, str):
+            value = unicodedata.normalize("NFKC", value).replace(",", "").strip("¥\\ ").removesuffix("円")
+        return super().to_python(value)
 
 
 class ActForm(forms.Form):
@@ -21,13 +69,44 @@ class ActForm(forms.Form):
             self.add_error(None, STALE_PAGE)
         return cleaned
 
-    @property
-    def content(self) -> dict:
-        """What is sent, without the key: the same key must come with the same content."""
-        return {name: value for name, value in self.cleaned_data.items() if name != "key"}
-
 
 class VersionedActForm(ActForm):
     """An act on an order as the person saw it: refused if the order changed in between (D-11)."""
 
     expected_version = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+
+
+class MailTextForm(forms.Form):
+    """An operator's subject and first paragraph of one mail."""
+
+    subject = forms.CharField(
+        label=_("件名"),
+        max_length=LONGEST_SUBJECT,
+        widget=forms.TextInput(attrs={"size": 80}),
+        error_messages={"required": _("件名を入力してください。")},
+    )
+    lead = forms.CharField(
+        label=_("書き出し"),
+        max_length=LONGEST_LEAD,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 5, "cols": 80}),
+        help_text=_("空欄にすると、はじめから用意されている書き出しで送信します。"),
+    )
+
+    def __init__(self, *args, mail: str, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.mail = mail
+
+    def clean_subject(self) -> str:
+        return self._checked(self.cleaned_data["subject"], is_subject=True)
+
+    def clean_lead(self) -> str:
+        return self._checked(self.cleaned_data["lead"], is_subject=False)
+
+    def _checked(self, text: str, *, is_subject: bool) -> str:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        try:
+            check_text(text, mail=self.mail, is_subject=is_subject)
+        except UnusableText as unusable:
+            raise ValidationError(str(unusable)) from None
+        return text

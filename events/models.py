@@ -11,7 +11,7 @@ class Event(models.Model):
     """What happened once: who, when, through which door, to which order.
 
     An event that changed an order, its items, requests, shipments or money carries the order and the
-    version it had afterwards; any other carries only a `subject`. Rows are never changed or deleted:
+    version it had afterwards; any other carries a `subject` at most. Rows are never changed or deleted:
     a trigger refuses it.
     """
 
@@ -84,6 +84,15 @@ class Delivery(models.Model):
         verbose_name = verbose_name_plural = _("配信")
         indexes = [
             models.Index(fields=["due_at", "id"], name="deliveries_due", condition=models.Q(state="PENDING")),
+            models.Index(fields=["-id"], name="deliveries_failed", condition=models.Q(state="FAILED")),
+            models.Index(
+                fields=["-id"],
+                name="deliveries_retried",
+                condition=models.Q(state="PENDING") & ~models.Q(last_error=""),
+            ),
+            models.Index(
+                fields=["recipient", "-id"], name="deliveries_failed_to", condition=models.Q(state="FAILED")
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -118,7 +127,10 @@ class SentMail(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = _("送信メール")
-        indexes = [models.Index(fields=["-sent_at", "-id"], name="mails_newest_first")]
+        indexes = [
+            models.Index(fields=["-sent_at", "-id"], name="mails_newest_first"),
+            models.Index(fields=["address", "-id"], name="mails_to_an_address"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.subject} → {self.address}"
@@ -152,3 +164,50 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.owner} {self.key}"
+
+
+class MailText(models.Model):
+    """The operator's wording of one mail in one language; without a row the shipped text is sent (domain 18)."""
+
+    mail = models.CharField(_("メール"), max_length=20)
+    language = models.CharField(_("言語"), max_length=5)
+    subject = models.CharField(_("件名"), max_length=200)
+    lead = models.TextField(_("書き出し"), max_length=2000)
+    changed_at = models.DateTimeField(_("変更日時"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("メールの文面")
+        constraints = [models.UniqueConstraint(fields=["mail", "language"], name="one_text_per_mail_and_language")]
+
+    def __str__(self) -> str:
+        return f"{self.mail} ({self.language})"
+
+
+class AuditEntry(models.Model):
+    """An operator's act, or a changed setting: who, when, from where, what before and after (domain 16).
+
+    Rows are never changed or deleted: a trigger refuses it.
+    """
+
+    happened_at = models.DateTimeField(_("日時"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("人")
+    )
+    actor_name = models.CharField(_("名前"), max_length=100, blank=True)
+    address = models.GenericIPAddressField(_("IPアドレス"), null=True)
+    act = models.CharField(_("操作"), max_length=60)
+    subject = models.CharField(_("対象"), max_length=100, blank=True)
+    reason = models.CharField(_("理由"), max_length=500, blank=True)
+    before = models.JSONField(_("変更前"), default=dict)
+    after = models.JSONField(_("変更後"), default=dict)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("監査記録")
+        indexes = [
+            models.Index(fields=["-happened_at", "-id"], name="audit_newest_first"),
+            models.Index(fields=["subject", "-happened_at"], name="audit_of_a_subject"),
+            models.Index(fields=["user", "-id"], name="audit_of_a_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.subject}"

@@ -80,7 +80,7 @@ def test_failures_of_one_account_do_not_close_another(dora):
 
 def test_an_address_that_fails_fifty_times_is_refused_for_every_account_and_others_are_not(dora):
     LoginAttempt.objects.bulk_create(
-        LoginAttempt(email=f"{number}@buyer.example", address=CAFE, failed_at=NOON) for number in range(49)
+        LoginAttempt(email=f"{number}@buyer.example", address=CAFE, happened_at=NOON) for number in range(49)
     )
     fail(1, email="eve@buyer.example", address=CAFE)
     with pytest.raises(SignInThrottled):

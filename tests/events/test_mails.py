@@ -4,18 +4,33 @@ import re
 import smtplib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 from django.core import mail as outbox
 from django.core.mail import EmailMultiAlternatives
+from django.urls import reverse
 
+from accounts.actors import Actor
 from accounts.models import User
-from cancellations.actions import CancelTarget, RequestTarget, cancel, cancel_overdue, request_cancellation
+from cancellations.actions import (
+    CancelTarget,
+    RequestTarget,
+    cancel,
+    cancel_overdue,
+    remind_of_requests,
+    request_cancellation,
+    warn_late,
+)
 from cancellations.policy import DeclineReason, Reason
 from events.models import Delivery, Event, SentMail
+from messaging.actions import MessageTarget, send
+from messaging.rules import Topic
 from orders import mails
 from orders.models import Order
-from tests.cast import LATER, Cast, deliver, last_event, lines_of
+from payments.refunds import RefundTarget, refund
+from payments.rules import RefundReason
+from tests.cast import LATER, Cast, deliver, lines_of
 from tests.factories import NOON, SYSTEM, item, order
 
 ALICE, BOB, DORA = "alice@seller.example", "bob@seller.example", "dora@buyer.example"
@@ -52,6 +67,19 @@ def by_operator(reason: Reason) -> Callable[[Cast, Order], object]:
 
 def confirm(cast: Cast, bought: Order) -> None:
     cast.confirm(bought, carrier="Yamato", tracking_number="1234-5678-9012")
+
+
+def refund_one(cast: Cast, bought: Order) -> None:
+    """One unit comes back; what the confirmation told is no part of this story."""
+    deliver(LATER)
+    outbox.outbox.clear()
+    target = RefundTarget(bought.pk, RefundReason.RETURN, units={lines_of(bought)[0]: 1})
+    refund(targets=[target], by=cast.seller, now=LATER)
+
+
+def write(by: Actor, bought: Order, text: str) -> None:
+    """A message about the order's money."""
+    send(targets=[MessageTarget(bought.pk, Topic.REFUND, text)], by=by, now=LATER)
 
 
 @dataclass(frozen=True)
@@ -146,6 +174,20 @@ STORIES = {
         confirm,
         [buyer("m10", "商品を出荷しました", "Yamato", "1234-5678-9012", "ABC-pot", "2,300")],
     ),
+    "M-11 and M-12: the seller refunds": Story(
+        lambda cast, bought: (confirm(cast, bought), refund_one(cast, bought)),
+        [
+            buyer("m11", "返金手続きのお知らせ", "1,000", "返品", "ABC-pot", "お支払いに使われた方法"),
+            seller("m12", "返金処理完了のお知らせ", "1,000", "返品", "ABC-pot", "キャンセル率に影響しません"),
+        ],
+    ),
+    "M-23: the buyer writes, the seller answers": Story(
+        lambda cast, bought: (write(cast.buyer, bought, "ABC-question"), write(cast.seller, bought, "ABC-answer")),
+        [
+            seller("m23_seller", "購入者からのメッセージ：返品・返金", "ABC-question", "/seller/messages/"),
+            buyer("m23_buyer", "出品者からのメッセージ：返金・返品", "ABC-answer", "/account/messages/"),
+        ],
+    ),
     "M-13: part is cancelled": Story(
         lambda cast, bought: cast.cancel(bought, Reason.NO_INVENTORY, {lines_of(bought)[0]: 1}),
         [
@@ -156,7 +198,8 @@ STORIES = {
     "M-17 and M-18: never confirmed": Story(
         sweep,
         [
-            seller("m17", "注文が自動的にキャンセルされました", DO_NOT_SHIP, "あり", "MKT-1", says_not=(CLOSED,)),
+            seller("m17", "注文が自動的にキャンセルされました", DO_NOT_SHIP, "あり", "MKT-1", "2026/07/11 23:59 JST",
+                   says_not=(CLOSED,)),
             buyer("m18", CANCELLED, "請求されません"),
         ],
     ),
@@ -229,7 +272,8 @@ def test_a_mail_goes_to_its_people_under_its_subject_and_says_what_it_must(cast,
         for address in told.to:
             message = sent_to(address)
             subject = told.subject.format(brand="マーケットプレイス")
-            assert message.subject == f"【マーケットプレイス】{subject}（注文番号 {bought.number}）"
+            important = "[重要] " if told.template == "m23_buyer" else ""
+            assert message.subject == f"{important}【マーケットプレイス】{subject}（注文番号 {bought.number}）"
             for words in told.says:
                 assert words in message.body
                 assert words in html_of(message)
@@ -258,12 +302,13 @@ def test_a_mail_is_whole_in_the_readers_language(cast, bought, story, language, 
                 assert not found, words[max(found.start() - 40, 0) : found.end() + 40]
         side = "account" if message.to == [DORA] else "seller"
         for words in (message.body, page):
-            assert f"https://portal.example/{side}/orders/{bought.number}/" in words
+            assert re.search(rf"https://portal\.example/{side}/(orders|messages)/{bought.number}/", words)
             assert set(re.findall(r"https?://[^/\s\"']+", words)) <= {
                 "https://portal.example",
                 "http://www.w3.org",
             }
-        assert message.subject.startswith("【マーケットプレイス】" if language == "ja" else "[Marketplace]")
+        subject = message.subject.removeprefix("[重要] ").removeprefix("[Important] ")
+        assert subject.startswith("【マーケットプレイス】" if language == "ja" else "[Marketplace]")
         assert "\n" not in message.subject
         assert f'lang="{language}"' in page
 
@@ -272,16 +317,16 @@ def test_a_mail_is_whole_in_the_readers_language(cast, bought, story, language, 
 def test_a_mail_leaves_once_under_the_id_of_its_delivery(cast, bought, story):
     story.acts(cast, bought)
     deliver(bought.auto_cancel_due_at)
-    event = last_event(bought)
     for message in outbox.outbox:
-        delivery = event.deliveries.get(recipient__email=message.to[0])
+        of_mails = Delivery.objects.filter(listener__startswith="mail_", recipient__email=message.to[0])
+        delivery = of_mails.latest("pk")
         assert message.extra_headers["Message-ID"].startswith(f"<{delivery.key}@")
         kept = SentMail.objects.get(delivery_key=delivery.key)
         assert (kept.message_id, kept.subject) == (message.extra_headers["Message-ID"], message.subject)
         assert (kept.text, kept.html, kept.order_id) == (message.body, html_of(message), bought.pk)
         assert (kept.address, kept.mail) == (message.to[0], kept_template(story, message.to[0]))
     count = len(outbox.outbox)
-    Delivery.objects.filter(event=event).update(state="PENDING", delivered_at=None, due_at=NOON)
+    Delivery.objects.update(state="PENDING", delivered_at=None, due_at=NOON)
     deliver(bought.auto_cancel_due_at)  # told twice, as after a crash (M5)
     assert len(outbox.outbox) == count
     assert (
@@ -294,11 +339,84 @@ def kept_template(story: Story, address: str) -> str:
     return told.template
 
 
+def remind(cast: Cast, bought: Order) -> None:
+    ask(cast, bought)
+    deliver()
+    outbox.outbox.clear()
+    remind_of_requests(now=LATER + timedelta(days=2))
+
+
+DIGESTS = {
+    "m14": remind,
+    "m15": lambda cast, bought: warn_late(now=NOON + timedelta(days=4)),
+    "m16": lambda cast, bought: warn_late(now=NOON + timedelta(days=10)),
+}
+
+
+@pytest.mark.parametrize("template", DIGESTS)
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_a_digest_is_whole_in_the_readers_language(cast, bought, template, language, settings):
+    settings.SITE_URL = "https://portal.example"
+    User.objects.update(language=language)
+    DIGESTS[template](cast, bought)
+    deliver(bought.auto_cancel_due_at)
+    assert {message.to[0] for message in outbox.outbox} == SHOP
+    assert set(SentMail.objects.filter(order=None).values_list("mail", flat=True)) == {template}
+    for message in outbox.outbox:
+        page = html_of(message)
+        for words in (message.subject, message.body, page):
+            assert not WORDS_OF_TEMPLATES.search(words)
+            assert "amazon" not in words.lower()
+            if language == "en":
+                found = JAPANESE.search(words)
+                assert not found, words[max(found.start() - 40, 0) : found.end() + 40]
+        for words in (message.body, page):
+            assert f"https://portal.example/seller/orders/{bought.number}/" in words
+            assert re.search(r"https://portal.example/seller/orders/\?(requested|late|due)=1", words)
+            assert (f"https://portal.example{reverse('seller:notifications')}" in words) == (template != "m16")
+        subject = message.subject.removeprefix("[重要] ").removeprefix("[Important] ")
+        assert subject.startswith("【マーケットプレイス】" if language == "ja" else "[Marketplace]")
+        assert f'lang="{language}"' in page
+
+
+def test_a_part_cancelled_for_another_reason_says_that_the_request_ended(cast, dora_asks_for_one):  # M-13
+    order = dora_asks_for_one
+    cast.cancel(order, Reason.NO_INVENTORY, {lines_of(order)[0]: 1})
+    deliver()
+    assert "キャンセルリクエストは終了しました。" in sent_to(DORA).body
+    assert "この注文のキャンセルリクエストは終了しました。" in sent_to(ALICE).body
+    assert "キャンセルリクエストは終了しました。" in html_of(sent_to(DORA))
+
+
+@pytest.fixture
+def dora_asks_for_one(cast) -> Order:
+    """An order of two things, one of which dora asked to cancel."""
+    order = cast.order(1, 1)
+    cast.request(order, {lines_of(order)[0]: 1})
+    deliver()
+    outbox.outbox.clear()
+    return order
+
+
+def test_only_a_mail_that_may_be_stopped_says_how(cast):  # S-34
+    cast.cancel_alone(cast.order())
+    cast.cancel(cast.order())
+    deliver()
+    links = {
+        SentMail.objects.get(message_id=message.extra_headers["Message-ID"]).mail
+        for message in outbox.outbox
+        if "List-Unsubscribe" in message.extra_headers
+    }
+    assert links == {"m07"}
+
+
 def test_the_stories_tell_every_mail_of_the_road():
-    told = {told.template for story in STORIES.values() for told in story.mails}
+    told = {told.template for story in STORIES.values() for told in story.mails} | set(DIGESTS)
     assert told == {
-        "m01", "m02", "m03_buyer", "m03_seller", "m04", "m05", "m06", "m07", "m08", "m09", "m10", "m13_buyer",
-        "m13_seller", "m17", "m18", "m19", "m20",
+        "m01", "m02", "m03_buyer", "m03_seller", "m04", "m05", "m06", "m07", "m08", "m09", "m10", "m11", "m12",
+        "m13_buyer",
+        "m13_seller", "m14", "m15", "m16", "m17", "m18", "m19", "m20",
+        "m23_buyer", "m23_seller",
     }  # fmt: skip
 
 
@@ -396,3 +514,41 @@ def test_a_mail_about_an_event_speaks_of_that_events_recipient_only(cast, bought
     assert set(SentMail.objects.values_list("recipient", flat=True)) == set(
         event.deliveries.exclude(recipient=None).values_list("recipient", flat=True)
     )
+
+
+def body_of(mail: str) -> str:
+    deliver()
+    return SentMail.objects.filter(mail=mail).latest("pk").text
+
+
+def test_m02_tells_whoever_has_paid_of_a_refund_and_others_that_nothing_is_charged(cast):
+    order = cast.order(1, 1)
+    cast.request(order)
+    assert "出荷されるまで、代金は請求されません。" in body_of("m02")
+    paid = cast.order(1, 1)
+    cast.confirm(paid, {paid.items.order_by("pk")[0].pk: 1})
+    cast.request(paid)
+    assert "代金を、お支払いに使われた方法に返金します。" in body_of("m02")
+    assert "請求されません" not in body_of("m02")
+
+
+def test_m06_of_a_part_says_whose_money_is_not_taken(cast):
+    order = cast.order(2)
+    cast.cancel_alone(order, {order.items.get().pk: 1})
+    assert "キャンセルされた商品の代金は請求されません。" in body_of("m06")
+    cast.cancel_alone(order)
+    assert "\n代金は請求されません。" in body_of("m06")
+
+
+def test_m10_says_that_the_rest_is_still_under_request(cast):
+    order = cast.order(1, 1)
+    pot, can = order.items.order_by("pk")
+    cast.request(order, {can.pk: 1})
+    cast.confirm(order, {pot.pk: 1})
+    assert "残りの商品のキャンセルリクエストは、引き続き出品者が確認しています。" in body_of("m10")
+
+
+def test_mails_to_buyers_end_with_the_marketplaces_name_and_not_the_sellers_portal(cast):
+    cast.request(cast.order())
+    assert body_of("m02").rstrip().endswith("\nマーケットプレイス")
+    assert body_of("m01").rstrip().endswith("マーケットプレイス / セラーポータル")

@@ -6,15 +6,15 @@ from django.contrib.auth import logout as end_session
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import check_for_language
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from .actions import SignInThrottled, set_language, sign_in
-from .forms import LoginForm
+from accounts.access import keep_last_visit, own_address
+from accounts.actions import SignInThrottled, set_language, sign_in
+from accounts.forms import LoginForm
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -22,7 +22,7 @@ from .forms import LoginForm
 @never_cache
 def login(request: HttpRequest) -> HttpResponse:
     """Ask for address and password, and go on to where the person wanted to go."""
-    back = _own_address(request, request.POST.get("next") or request.GET.get("next") or "/")
+    back = own_address(request, request.POST.get("next") or request.GET.get("next") or "/")
     if request.user.is_authenticated and request.method != "POST":
         return HttpResponseRedirect(back)
     form = LoginForm(request.POST if request.method == "POST" else None)
@@ -43,10 +43,19 @@ def login(request: HttpRequest) -> HttpResponse:
             status = 429
         else:
             if user is not None:
+                before = user.last_login
                 start_session(request, user)
-                return _in_language(HttpResponseRedirect(back), user.language)
+                keep_last_visit(request, before)
+                return in_language(HttpResponseRedirect(back), user.language)
             form.add_error(None, _("メールアドレスまたはパスワードが正しくありません。"))
-    return render(request, "accounts/login.html", {"form": form, "next": back}, status=status)
+    looks = request.method != "POST"
+    context = {
+        "form": form,
+        "next": back,
+        "ended": looks and "ended" in request.GET,
+        "renewed": looks and "renewed" in request.GET,
+    }
+    return render(request, "accounts/login.html", context, status=status)
 
 
 @require_POST
@@ -60,15 +69,15 @@ def logout(request: HttpRequest) -> HttpResponse:
 def language(request: HttpRequest) -> HttpResponse:
     """Turn the pages to another language, and keep the choice with the person."""
     code = request.POST.get("language", "")
-    back = HttpResponseRedirect(_own_address(request, request.POST.get("next", "/")))
+    back = HttpResponseRedirect(own_address(request, request.POST.get("next", "/")))
     if code not in dict(settings.LANGUAGES) or not check_for_language(code):
         return back
     if request.user.is_authenticated:
         set_language(user=request.user, language=code)
-    return _in_language(back, code)
+    return in_language(back, code)
 
 
-def _in_language(response: HttpResponse, code: str) -> HttpResponse:
+def in_language(response: HttpResponse, code: str) -> HttpResponse:
     """Let the browser remember the language."""
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
@@ -80,11 +89,3 @@ def _in_language(response: HttpResponse, code: str) -> HttpResponse:
         samesite="Lax",
     )
     return response
-
-
-def _own_address(request: HttpRequest, address: str) -> str:
-    """An address of this portal as it is, any other as the home page."""
-    safe = address.startswith("/") and url_has_allowed_host_and_scheme(
-        address, {request.get_host()}, require_https=request.is_secure()
-    )
-    return address if safe else "/"

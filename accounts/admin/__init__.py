@@ -1,0 +1,14 @@
+"""People in the admin; and what all pages of operators share."""
+
+from .base import LightList, OperatorAdmin, ReadOnlyAdmin, ReadOnlyInline
+from .people import LoginAttemptAdmin, SellerAdmin, UserAdmin
+
+__all__ = [
+    "LightList",
+    "LoginAttemptAdmin",
+    "OperatorAdmin",
+    "ReadOnlyAdmin",
+    "ReadOnlyInline",
+    "SellerAdmin",
+    "UserAdmin",
+]
