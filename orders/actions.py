@@ -1,7 +1,7 @@
 """Acts on orders, and the writers of status and quantities that the rooms above call under the lock.
 
-`save_orders` and `save_lines` hold the only statements that write a state column of an order or a quantity of
-an item. Everything else changes the locked rows in memory and hands them over.
+`changed_orders` and `changed_lines` hold the only conditions under which a state column of an order or a quantity
+of an item is written. Everything else changes the locked rows in memory and hands them over.
 """
 
 import logging
@@ -13,10 +13,11 @@ from decimal import Decimal
 from typing import TypeVar
 
 from celery.exceptions import SoftTimeLimitExceeded
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from accounts.actors import Actor
 from events.actions import Entry, record
+from events.setwise import Change, insert_all, update
 
 from . import queries, rules
 from .models import Order, OrderItem, Recipient
@@ -28,6 +29,17 @@ Target = TypeVar("Target")
 
 MONEY_LISTENERS = frozenset({"reserve", "charge", "release_authorization", "refund"})
 MAIL_LISTENERS = frozenset({"mail_buyer", "mail_seller"})
+
+
+# --- notes ------------------------------------------------------------------------------------------------
+
+
+def note_slips_printed(order_ids: Iterable[int], *, now: datetime) -> None:
+    """Keep when packing slips were first printed: no change of the orders, though it waits for one under way."""
+    fresh = Order.objects.filter(pk__in=list(order_ids), slip_printed_at__isnull=True)
+    with transaction.atomic():
+        locked = list(fresh.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
+        Order.objects.filter(pk__in=locked).update(slip_printed_at=now)
 
 
 # --- batches ----------------------------------------------------------------------------------------------
@@ -107,64 +119,59 @@ def change(order: Order, *, now: datetime) -> None:
 
 
 def save_orders(orders: Iterable[Order]) -> None:
-    """Write the changed columns of locked orders in one statement: the only line that writes `status`."""
+    """Write the changed columns of locked orders in one statement."""
+    update(changed_orders(orders))
+
+
+_WRITTEN = (
+    "id",
+    "status",
+    "version",
+    "last_updated_at",
+    "cancelled_at",
+    "payment_verified_at",
+    "answer_due_at",
+    "on_hold",
+    "held_at",
+    "ship_by_date",
+    "auto_cancel_due_at",
+)
+
+
+def save_versions(orders: Iterable[Order]) -> None:
+    """Write the next version and moment of locked orders, finished ones too: of what is no state of theirs."""
     rows = list(orders)
-    if not rows:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE orders_order AS o
-            SET status = n.status, version = n.version, last_updated_at = n.last_updated_at,
-                cancelled_at = n.cancelled_at, payment_verified_at = n.payment_verified_at,
-                answer_due_at = n.answer_due_at, on_hold = n.on_hold, held_at = n.held_at,
-                ship_by_date = n.ship_by_date, auto_cancel_due_at = n.auto_cancel_due_at
-            FROM unnest(%s::bigint[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[],
-                        %s::timestamptz[], %s::timestamptz[], %s::bool[], %s::timestamptz[], %s::date[],
-                        %s::timestamptz[])
-              AS n (id, status, version, last_updated_at, cancelled_at, payment_verified_at, answer_due_at,
-                    on_hold, held_at, ship_by_date, auto_cancel_due_at)
-            WHERE o.id = n.id AND o.version < n.version AND o.status NOT IN ('SHIPPED', 'CANCELED')
-            """,
-            [
-                [row.pk for row in rows],
-                [row.status for row in rows],
-                [row.version for row in rows],
-                [row.last_updated_at for row in rows],
-                [row.cancelled_at for row in rows],
-                [row.payment_verified_at for row in rows],
-                [row.answer_due_at for row in rows],
-                [row.on_hold for row in rows],
-                [row.held_at for row in rows],
-                [row.ship_by_date for row in rows],
-                [row.auto_cancel_due_at for row in rows],
-            ],
+    names = ("id", "version", "last_updated_at")
+    update(
+        Change(
+            Order,
+            {name: [getattr(row, name) for row in rows] for name in names},
+            only="o.version < n.version",
+            otherwise="an order was changed although it was locked",
         )
-        if cursor.rowcount != len(rows):
-            raise IntegrityError("an order was finished or changed although it was locked")
+    )
 
 
-def save_lines(lines: Iterable[OrderItem]) -> None:
-    """Write the shipped and cancelled quantities of items of locked orders in one statement."""
+def changed_orders(orders: Iterable[Order]) -> Change:
+    """Locked orders as they stand in memory, to be written: the only line that writes `status`."""
+    rows = list(orders)
+    return Change(
+        Order,
+        {name: [getattr(row, name) for row in rows] for name in _WRITTEN},
+        only="o.version < n.version AND o.status NOT IN ('SHIPPED', 'CANCELED')",
+        otherwise="an order was finished or changed although it was locked",
+    )
+
+
+def changed_lines(lines: Iterable[OrderItem]) -> Change:
+    """Items of locked orders, to be written: the only line that writes shipped and cancelled quantities."""
     rows = list(lines)
-    if not rows:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE orders_orderitem AS i
-            SET quantity_shipped = n.shipped, quantity_cancelled = n.cancelled
-            FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS n (id, shipped, cancelled)
-            WHERE i.id = n.id AND i.quantity_shipped <= n.shipped AND i.quantity_cancelled <= n.cancelled
-            """,
-            [
-                [row.pk for row in rows],
-                [row.quantity_shipped for row in rows],
-                [row.quantity_cancelled for row in rows],
-            ],
-        )
-        if cursor.rowcount != len(rows):
-            raise IntegrityError("units came back from shipped or cancelled")
+    return Change(
+        OrderItem,
+        {name: [getattr(row, name) for row in rows] for name in ("id", "quantity_shipped", "quantity_cancelled")},
+        only="o.quantity_shipped <= n.quantity_shipped AND o.quantity_cancelled <= n.quantity_cancelled",
+        otherwise="units came back from shipped or cancelled",
+    )
 
 
 # --- place ------------------------------------------------------------------------------------------------
@@ -273,15 +280,17 @@ def _place(
         ]
         goods = rules.sum_or_none(line.goods_amount for line in order.lines)
         order.total = None if goods is None else goods + sum(line.shipping_amount for line in order.lines)
-    Order.objects.bulk_create(orders)
+    insert_all(orders)
     for order in orders:
         for line in order.lines:
             line.order_id = order.pk
-    OrderItem.objects.bulk_create(line for order in orders for line in order.lines)
-    Recipient.objects.bulk_create(
-        Recipient(order_id=order.pk, seller_id=order.seller_id, **draft.recipient)
-        for order, draft in zip(orders, drafts, strict=True)
-        if draft.recipient
+    insert_all([line for order in orders for line in order.lines])
+    insert_all(
+        [
+            Recipient(order_id=order.pk, seller_id=order.seller_id, **draft.recipient)
+            for order, draft in zip(orders, drafts, strict=True)
+            if draft.recipient
+        ]
     )
     record(
         [
@@ -350,12 +359,23 @@ def release(*, order_ids: Sequence[int], note: str, by: Actor, now: datetime) ->
 
 
 def set_ship_by(
-    *, order_ids: Sequence[int], ship_by_date: date, auto_cancel_days: int, note: str, by: Actor, now: datetime
+    *,
+    order_ids: Sequence[int],
+    ship_by_date: date,
+    auto_cancel_days: int,
+    note: str,
+    by: Actor,
+    now: datetime,
+    may_be_past: bool = False,
 ) -> list[Outcome]:
     """Give open orders a ship-by date, and the due moment that follows from it (domain 3.2, 5.3).
 
-    What the due moment was moved by holds before is kept.
+    What the due moment was moved by holds before is kept. A day already past is refused, unless `may_be_past`: an
+    import takes over what another system says.
     """
+    why_not = rules.why_not_ship_by(ship_by_date, today=queries.local_day(now))
+    if why_not and not may_be_past:
+        return [Outcome(order_id, Result.ERROR, why_not) for order_id in order_ids]
 
     def due(day: date | None) -> datetime | None:
         return rules.auto_cancel_due_at(ship_by_date=day, days=auto_cancel_days, zone=queries.zone())

@@ -17,12 +17,25 @@ DATE_ERRORS = {"invalid": _("日付を「2026-07-08」の形で入力してく�
 
 
 class FilterForm(forms.Form):
-    """What 注文管理 is searched and sorted by. What cannot be read is left out, and said beside its field."""
+    """What 注文管理 is searched and sorted by. What cannot be read finds nothing, and is said beside its field."""
 
-    q = forms.CharField(label=_("注文番号・購入者名・SKU"), max_length=100, required=False)
+    q = forms.CharField(
+        label=_("注文番号・購入者名・SKU"),
+        max_length=100,
+        required=False,
+        error_messages={
+            "max_length": _("100文字以内で入力してください。"),
+            "null_characters_not_allowed": _("使用できない文字が含まれています。"),
+        },
+    )
     placed_from = forms.DateField(label=_("注文日（開始）"), required=False, error_messages=DATE_ERRORS)
     placed_to = forms.DateField(label=_("注文日（終了）"), required=False, error_messages=DATE_ERRORS)
-    sort = forms.ChoiceField(label=_("並べ替え"), choices=SORTS, required=False)
+    sort = forms.ChoiceField(
+        label=_("並べ替え"),
+        choices=SORTS,
+        required=False,
+        error_messages={"invalid_choice": _("一覧から選び直してください。")},
+    )
 
     def add_prefix(self, field_name: str) -> str:
         """Dates are `from` and `to` in the address; Python keeps the first of these words for itself."""
@@ -40,8 +53,21 @@ class TestOrderForm(ActForm):
         label=_("数量"), coerce=int, choices=[(number, str(number)) for number in (1, 2, 3)], initial=1
     )
     is_pending = forms.BooleanField(label=_("お支払いの確認中にする"), required=False)
+    payment = forms.ChoiceField(
+        label=_("決済会社の応答"),
+        required=False,
+        help_text=_("請求・返金・確保の解除が失敗したときの動きを確認できます。"),
+    )
 
-    def __init__(self, *args, sellers: Sequence[tuple[int, str]], goods: Sequence[tuple[str, str]], **kwargs):
+    def __init__(
+        self,
+        *args,
+        sellers: Sequence[tuple[int, str]],
+        goods: Sequence[tuple[str, str]],
+        payments: Sequence[tuple[str, object]],
+        **kwargs,
+    ):
         super().__init__(*args, **kwargs)
+        cast(forms.ChoiceField, self.fields["payment"]).choices = payments
         cast(forms.ChoiceField, self.fields["seller"]).choices = sellers
         cast(forms.ChoiceField, self.fields["goods"]).choices = goods

@@ -15,10 +15,9 @@ from typing import Any
 
 from django.core import signing
 from django.db import connection
-from django.db.models.functions import Lower
 
 from . import rules
-from .models import Order, OrderItem, Recipient
+from .models import Order, OrderItem
 from .queries import local_day, zone
 
 PAGE_SIZE = 25
@@ -33,7 +32,6 @@ SORT_ANSWER, SORT_SHIP_BY, SORT_NEWEST = "answer", "ship_by", "newest"
 SORTS = (SORT_ANSWER, SORT_SHIP_BY, SORT_NEWEST)
 
 _SIGNS_OF_LIKE, _ESCAPED = re.compile(r"[%_\\]"), r"\\\g<0>"
-_NUMBER = re.compile(r"([0-9]{3})-?([0-9]{7})-?([0-9]{7})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +42,8 @@ class Wish:
     requested: bool = False
     due: bool = False
     late: bool = False
+    # Late, but not so late that the sweep takes the order soon.
+    only_late: bool = False
     q: str = ""
     placed_from: date | None = None
     placed_to: date | None = None
@@ -102,12 +102,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows, the cursors of the neighbouring pages ("" where there is none), and whether the search was cut off."""
+    """Rows, the cursors of the neighbouring pages ("" where there is none), and whether the search was cut off.
+
+    `stands_by` is the column that the list stands by, if a filter made it stand otherwise than was asked for.
+    """
 
     rows: Sequence[Row]
     next_cursor: str = ""
     previous_cursor: str = ""
     search_capped: bool = False
+    stands_by: str = ""
 
 
 class BadCursor(Exception):
@@ -144,7 +148,13 @@ _LANES = {
         Lane("ship_by_date IS NULL", "placed_at", down=True),
     ),
 }
+# As a subquery, so that the plan is not made for how common the status is: most orders are shipped, but not those at
+# the head of a list, which would be thrown away by the thousand.
+_HAS_STATUS = "status = (SELECT %(status)s)"
 _IS_OPEN = "status IN ('PARTIALLY_SHIPPED', 'UNSHIPPED')"
+# What the marketplace sends, or holds back, is no late work of the shop's, and no sweep takes it (domain 10).
+# A subquery again: else the plan may go by the sweep's own index, through the due orders of all shops.
+_IS_SHOPS_TURN = "on_hold = (SELECT false) AND fulfillment_channel = 'SELLER'"
 
 
 # --- 注文管理 ---------------------------------------------------------------------------------------------
@@ -156,9 +166,14 @@ def page_of_seller(seller_id: int, wish: Wish, *, cursor: str, now: datetime, si
     Raises BadCursor if `cursor` was altered or was made for another shop or other filters.
     """
     asked = ["seller_id = %(seller)s"]
-    values: dict[str, Any] = {"seller": seller_id, "today": local_day(now), "soon": now + CANCEL_SOON}
+    values: dict[str, Any] = {
+        "seller": seller_id,
+        "today": local_day(now),
+        "soon": now + CANCEL_SOON,
+    }
+    lanes = _lanes_for(wish)
     if wish.status:
-        asked.append("status = %(status)s")
+        asked.append(_HAS_STATUS)
         values["status"] = wish.status
     if wish.placed_from:
         asked.append("placed_at >= %(since)s")
@@ -169,9 +184,9 @@ def page_of_seller(seller_id: int, wish: Wish, *, cursor: str, now: datetime, si
     capped = False
     if wish.q:
         wanted = unicodedata.normalize("NFKC", wish.q).replace("\u200b", "").strip()
-        if match := _NUMBER.fullmatch(wanted.replace(" ", "")):
+        if number := rules.order_number(wanted):
             asked.append("number = %(number)s")
-            values["number"] = "-".join(match.groups())
+            values["number"] = number
         elif "@" in wanted:
             # A shop never learns who bought what is not paid for (domain 3.1).
             asked.append("payment_verified_at IS NOT NULL")
@@ -180,23 +195,52 @@ def page_of_seller(seller_id: int, wish: Wish, *, cursor: str, now: datetime, si
         else:
             found = _starting_with(seller_id, wanted.lower())
             capped = len(found) > SEARCH_CAP
-            asked.append("id = ANY(%(found)s::bigint[])")
-            values["found"] = found[:SEARCH_CAP]
-    scope = f"seller {seller_id} {wish}"
-    rows, following, preceding = _cut(asked, values, _lanes_for(wish), cursor, scope, size)
-    return Page(rows, following, preceding, capped)
+            asked.append("(payment_verified_at IS NOT NULL OR id = ANY(%(by_sku)s::bigint[]))")
+            values["found"] = [key for key, _ in found[:SEARCH_CAP]]
+            values["by_sku"] = [key for key, by_sku in found[:SEARCH_CAP] if by_sku]
+    if not lanes:
+        return Page([])
+    source = _FOUND if "found" in values else _ALL
+    rows, following, preceding = _cut(
+        asked, values, lanes, cursor, f"seller {seller_id} {wish}", size, source=source
+    )
+    stands_by, asked_for = (stretches[0].column for stretches in (lanes, _LANES[wish.sort]))
+    # Without requests the answer due first is the newest first.
+    is_as_asked = stands_by == asked_for or (wish.sort == SORT_ANSWER and lanes == (_NEWEST,))
+    return Page(rows, following, preceding, capped, "" if is_as_asked else stands_by)
 
 
 def _lanes_for(wish: Wish) -> tuple[Lane, ...]:
-    """The stretches of the list. A filter for urgent orders sorts by what is urgent about them."""
+    """The stretches of the list. A filter for urgent orders sorts by what is urgent about them; without any lane
+    there is nothing that could be found.
+    """
     conditions: list[str] = []
     lanes = _LANES[wish.sort]
-    if wish.late:
-        conditions += [_IS_OPEN, "ship_by_date < %(today)s"]
-        lanes = _LANES[SORT_SHIP_BY][:1]
+    if wish.status in rules.FINAL_STATUSES:
+        if wish.requested:
+            return ()
+        # None of them has an open request.
+        lanes = (_NEWEST,) if wish.sort == SORT_ANSWER else lanes
+    if (wish.late or wish.due) and wish.status and wish.status not in rules.OPEN_STATUSES:
+        return ()
+    if wish.sort == SORT_SHIP_BY and (wish.placed_from or wish.placed_to):
+        # No index gives the days of one column in the order of another.
+        lanes = (_NEWEST,)
+    if wish.late or wish.only_late or wish.due:
+        # An order with an open request is not finished: all that is left to say keeps to the index of requests.
+        conditions.append("status <> 'PENDING'" if wish.requested else _IS_OPEN)
+        conditions.append(_IS_SHOPS_TURN)
     if wish.due:
-        conditions += [_IS_OPEN, "auto_cancel_due_at <= %(soon)s"]
+        conditions.append("auto_cancel_due_at <= %(soon)s")
         lanes = (Lane("auto_cancel_due_at IS NOT NULL", "auto_cancel_due_at"),)
+    if wish.late:
+        conditions.append("ship_by_date < %(today)s")
+        lanes = _LANES[SORT_SHIP_BY][:1]
+    if wish.only_late:
+        # The latest ship-by date first: those that the sweep takes soon have the earliest ones, and are not met
+        # before all others.
+        conditions.append("ship_by_date < %(today)s AND auto_cancel_due_at > %(soon)s")
+        lanes = (Lane("ship_by_date IS NOT NULL", "ship_by_date", down=True),)
     if wish.requested:
         lanes = _LANES[SORT_ANSWER][:1]
     return tuple(replace(lane, only=" AND ".join([lane.only, *conditions])) for lane in lanes)
@@ -204,16 +248,20 @@ def _lanes_for(wish: Wish) -> tuple[Lane, ...]:
 
 def counts_of_seller(seller_id: int, *, now: datetime) -> dict[str, int]:
     """How many orders stand behind each tab and chip, in one statement; each stops at its cap."""
-    tab = (
-        "SELECT count(*) FROM (SELECT 1 FROM orders_order WHERE seller_id = %(seller)s AND {} LIMIT {}) AS capped"
+    # In the order of an index, so that it is left as soon as the cap is reached.
+    capped = (
+        "SELECT count(*) FROM (SELECT 1 FROM orders_order WHERE seller_id = %(seller)s AND {} ORDER BY {} LIMIT {})"
+        " AS capped"
     )
+    tab, soon, late = "placed_at DESC, id DESC", "auto_cancel_due_at, id", "ship_by_date, id"
+    is_shops_turn = f"{_IS_OPEN} AND {_IS_SHOPS_TURN}"
     parts = {
-        "PENDING": tab.format("status = 'PENDING'", TAB_CAP),
-        "UNSHIPPED": tab.format("status = 'UNSHIPPED'", TAB_CAP),
-        "PARTIALLY_SHIPPED": tab.format("status = 'PARTIALLY_SHIPPED'", TAB_CAP),
-        "requested": tab.format("answer_due_at IS NOT NULL", CHIP_CAP),
-        "due": tab.format(f"{_IS_OPEN} AND auto_cancel_due_at <= %(soon)s", CHIP_CAP),
-        "late": tab.format(f"{_IS_OPEN} AND ship_by_date < %(today)s", CHIP_CAP),
+        "PENDING": capped.format("status = (SELECT 'PENDING')", tab, TAB_CAP),
+        "UNSHIPPED": capped.format("status = (SELECT 'UNSHIPPED')", tab, TAB_CAP),
+        "PARTIALLY_SHIPPED": capped.format("status = (SELECT 'PARTIALLY_SHIPPED')", tab, TAB_CAP),
+        "requested": capped.format("answer_due_at IS NOT NULL", "answer_due_at, id", CHIP_CAP),
+        "due": capped.format(f"{is_shops_turn} AND auto_cancel_due_at <= %(soon)s", soon, CHIP_CAP),
+        "late": capped.format(f"{is_shops_turn} AND ship_by_date < %(today)s", late, CHIP_CAP),
     }
     with connection.cursor() as cursor:
         cursor.execute(
@@ -225,23 +273,31 @@ def counts_of_seller(seller_id: int, *, now: datetime) -> dict[str, int]:
 
 def open_requests_count(seller_id: int) -> int:
     """How many orders wait for the shop's answer, up to the cap: the number in the menu."""
-    return Order.objects.filter(seller_id=seller_id, answer_due_at__isnull=False)[:CHIP_CAP].count()
+    waiting = Order.objects.filter(seller_id=seller_id, answer_due_at__isnull=False)
+    return waiting.order_by("answer_due_at", "pk")[:CHIP_CAP].count()
 
 
-def _starting_with(seller_id: int, wanted: str) -> list[int]:
-    """Keys of the shop's orders with such a SKU or recipient, at most one more than the cap.
+# In the order of the index, so that it is left as soon as the cap is reached.
+_STARTING_WITH = """
+(SELECT order_id, true FROM orders_orderitem
+ WHERE seller_id = %(seller)s AND lower(sku) LIKE %(start)s ORDER BY lower(sku) USING ~<~ LIMIT %(limit)s)
+UNION ALL
+(SELECT order_id, false FROM orders_recipient
+ WHERE seller_id = %(seller)s AND lower(name) LIKE %(start)s ORDER BY lower(name) USING ~<~ LIMIT %(limit)s)
+LIMIT %(limit)s
+"""
 
-    Asked before the page, so that the page's own statement is planned for so few keys.
+
+def _starting_with(seller_id: int, wanted: str) -> list[tuple[int, bool]]:
+    """Keys of the shop's orders with such a SKU or recipient, at most one more than the cap, and whether by SKU.
+
+    Asked before the page, so that the page's own statement is planned for so few keys. A shop never learns who
+    bought what is not paid for (domain 3.1): of those found by recipient alone, the page leaves such orders out.
     """
-    by_sku, by_name = (
-        model.objects.filter(seller_id=seller_id)
-        .annotate(folded=Lower(column))
-        .filter(folded__startswith=wanted)
-        .values_list("order_id", flat=True)
-        for model, column in ((OrderItem, "sku"), (Recipient, "name"))
-    )
-    by_name = by_name.filter(order__payment_verified_at__isnull=False)
-    return list(by_sku.union(by_name, all=True)[: SEARCH_CAP + 1])
+    start = f"{_SIGNS_OF_LIKE.sub(_ESCAPED, wanted)}%"
+    with connection.cursor() as cursor:
+        cursor.execute(_STARTING_WITH, {"seller": seller_id, "start": start, "limit": SEARCH_CAP + 1})
+        return cursor.fetchall()
 
 
 # --- 注文履歴 ---------------------------------------------------------------------------------------------
@@ -255,9 +311,9 @@ def page_of_buyer(user_id: int, *, q: str, cursor: str, size: int = 10) -> Page:
     asked = ["buyer_id = %(buyer)s"]
     values: dict[str, Any] = {"buyer": user_id}
     wanted = unicodedata.normalize("NFKC", q).strip()
-    if match := _NUMBER.fullmatch(wanted.replace(" ", "")):
+    if number := rules.order_number(wanted):
         asked.append("number = %(number)s")
-        values["number"] = "-".join(match.groups())
+        values["number"] = number
     elif wanted:
         asked.append(
             "EXISTS (SELECT FROM orders_orderitem AS i"
@@ -277,12 +333,16 @@ _COLUMNS = """
     on_hold, fulfillment_channel, service_level, currency, total, version
 """
 _COLUMNS_OF_ORDER = ", ".join(f"o.{column.strip()}" for column in _COLUMNS.split(","))
+_ALL = "orders_order"
 _LANE = """
 lane_{lane} AS (
     SELECT {columns}, seller_id, {lane} AS lane, row_number() OVER (ORDER BY {ordering}) AS place
-    FROM orders_order WHERE {asked} ORDER BY {ordering} LIMIT %(size)s + 1
+    FROM {source} WHERE {asked} ORDER BY {ordering} LIMIT %(size)s + 1
 )
 """
+# OFFSET keeps the few keys that a search found apart: their orders are fetched first, however long the list is that
+# they would be met in.
+_FOUND = "(SELECT * FROM orders_order WHERE id = ANY(%(found)s::bigint[]) OFFSET 0) AS found"
 _NOT_FULL = "(SELECT count(*) FROM lane_{lane}) <= %(size)s"
 _PAGE = """
 WITH {lanes}
@@ -310,6 +370,8 @@ def _cut(
     cursor: str,
     scope: str,
     size: int,
+    *,
+    source: str = _ALL,
 ) -> tuple[list[Row], str, str]:
     """Rows of one page, in one statement whatever lanes they come from, and the cursors of its neighbours."""
     lane_index, key, backwards = _read_cursor(cursor, scope)
@@ -326,6 +388,7 @@ def _cut(
         stretches.append(
             _LANE.format(
                 lane=index,
+                source=source,
                 columns=_COLUMNS,
                 ordering=lanes[index].ordering(backwards=backwards),
                 asked=" AND ".join(conditions),

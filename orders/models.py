@@ -14,6 +14,8 @@ from accounts.models import Seller
 from . import rules
 
 IS_OPEN = Q(status__in=sorted(status.value for status in rules.OPEN_STATUSES))
+# What the shop itself is to send: what the marketplace sends is neither late nor cancelled soon (domain 10).
+IS_OPEN_AT_SHOP = IS_OPEN & Q(fulfillment_channel="SELLER")
 
 
 class Order(models.Model):
@@ -54,6 +56,8 @@ class Order(models.Model):
     answer_due_at = models.DateTimeField(_("回答期限"), null=True)
     on_hold = models.BooleanField(_("保留中（運営）"), default=False)
     held_at = models.DateTimeField(_("保留開始"), null=True)
+    # Kept once, and no change of the order: a shop's rules for approving by itself ask for it (domain 8).
+    slip_printed_at = models.DateTimeField(_("納品書の印刷日時"), null=True)
     service_level = models.CharField(_("配送方法"), max_length=60, blank=True)
     payment_method = models.CharField(_("お支払い方法"), max_length=40, blank=True)
     currency = models.CharField(_("通貨"), max_length=3, default="JPY")
@@ -68,12 +72,41 @@ class Order(models.Model):
         verbose_name = verbose_name_plural = _("注文")
         indexes = [
             models.Index(F("seller"), F("placed_at").desc(), F("id").desc(), name="orders_newest"),
-            models.Index(F("seller"), F("status"), F("placed_at").desc(), F("id").desc(), name="orders_of_status"),
+            # Columns behind the key only narrow: they are compared inside the index, whatever filters are joined.
+            models.Index(
+                F("seller"),
+                F("status"),
+                F("placed_at").desc(),
+                F("id").desc(),
+                F("answer_due_at"),
+                name="orders_of_status",
+            ),
             models.Index(fields=["seller", "ship_by_date", "id"], name="orders_by_ship_by"),
             models.Index(fields=["seller", "status", "ship_by_date", "id"], name="orders_of_status_by_ship_by"),
             models.Index(
-                fields=["seller", "answer_due_at", "id"],
+                F("seller"),
+                F("placed_at").desc(),
+                F("id").desc(),
+                F("status"),
+                name="orders_without_ship_by",
+                condition=Q(ship_by_date__isnull=True),
+            ),
+            models.Index(
+                fields=["seller", "answer_due_at", "id", "placed_at", "ship_by_date", "auto_cancel_due_at"],
                 name="orders_with_open_request",
+                condition=Q(answer_due_at__isnull=False),
+            ),
+            models.Index(
+                fields=[
+                    "seller",
+                    "status",
+                    "answer_due_at",
+                    "id",
+                    "placed_at",
+                    "ship_by_date",
+                    "auto_cancel_due_at",
+                ],
+                name="orders_of_status_with_request",
                 condition=Q(answer_due_at__isnull=False),
             ),
             models.Index(
@@ -84,13 +117,24 @@ class Order(models.Model):
                 condition=Q(answer_due_at__isnull=True),
             ),
             models.Index(
-                fields=["seller", "auto_cancel_due_at", "id"], name="open_orders_by_due", condition=IS_OPEN
+                fields=["seller", "auto_cancel_due_at", "id", "status", "placed_at", "ship_by_date", "on_hold"],
+                name="open_orders_by_due",
+                condition=IS_OPEN_AT_SHOP,
             ),
             models.Index(
-                fields=["seller", "ship_by_date", "id"], name="open_orders_by_ship_by", condition=IS_OPEN
+                fields=["seller", "ship_by_date", "id", "status", "placed_at", "on_hold"],
+                name="open_orders_by_ship_by",
+                condition=IS_OPEN_AT_SHOP,
             ),
             models.Index(fields=["seller", "last_updated_at", "id"], name="orders_by_last_update"),
             models.Index(F("buyer"), F("placed_at").desc(), F("id").desc(), name="orders_of_buyer"),
+            # Operators ask for no seller either: what is held, and what no sweep will ever see.
+            models.Index(fields=["-id"], name="held_orders", condition=Q(on_hold=True)),
+            models.Index(
+                fields=["-id"],
+                name="open_orders_without_ship_by",
+                condition=IS_OPEN & Q(ship_by_date__isnull=True),
+            ),
             # The sweep asks for no seller: due orders of all shops, oldest first.
             models.Index(
                 fields=["auto_cancel_due_at", "id"], name="orders_overdue", condition=IS_OPEN & Q(on_hold=False)
@@ -236,7 +280,8 @@ class Import(models.Model):
     orders_created = models.PositiveIntegerField(_("新規注文"), default=0)
     orders_updated = models.PositiveIntegerField(_("更新された注文"), default=0)
     orders_unchanged = models.PositiveIntegerField(_("変更なしの注文"), default=0)
-    error = models.CharField(_("エラー"), max_length=300, blank=True)
+    error_code = models.CharField(_("エラーコード"), max_length=40, blank=True)
+    error_facts = models.JSONField(_("エラーの詳細"), default=dict, blank=True)
 
     class Meta:
         verbose_name = verbose_name_plural = _("注文の取り込み")

@@ -1,16 +1,23 @@
 """Reads of orders. The only way to an order is a query that takes the person (wall 7)."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import Q, QuerySet
+
+from accounts.actors import Door, Role
+from accounts.queries import people_named, shops_named
+from events.models import Event
 
 from . import rules
 from .models import Import, Order, OrderItem
 
 ORDERS_PER_BATCH = 1000
+UNFINISHED = (Import.State.IN_QUEUE, Import.State.IN_PROGRESS)
 
 
 def zone() -> ZoneInfo:
@@ -90,6 +97,15 @@ def order_of_seller(seller_id: int, number: str) -> Order | None:
     return _whole(Order.objects.filter(seller_id=seller_id, number=number))
 
 
+def orders_by_number(seller_id: int, numbers: Sequence[str]) -> list[Order]:
+    """The shop's orders of these numbers with items and recipient, as asked; unknown and other shops' are left out."""
+    place = {number: index for index, number in enumerate(numbers)}
+    found = Order.objects.filter(seller_id=seller_id, number__in=numbers).select_related("seller", "recipient")
+    orders = sorted(found, key=lambda order: place[order.number])
+    attach_lines(orders)
+    return orders
+
+
 def order_of_buyer(user_id: int, number: str) -> Order | None:
     """The buyer's order of this number with items and recipient; None for unknown and for another buyer's."""
     return _whole(Order.objects.filter(buyer_id=user_id, number=number))
@@ -98,6 +114,47 @@ def order_of_buyer(user_id: int, number: str) -> Order | None:
 def order_for_operator(order_id: int) -> Order | None:
     """Any order, for an operator."""
     return _whole(Order.objects.filter(pk=order_id))
+
+
+# How many of the newest orders of a shop or a person an operator's search shows; a shop alone shows all of its.
+NEWEST_OF_EACH = 100
+_NUMBER = re.compile(r"\d{3}-\d{7}(-\d{0,7})?")
+
+
+def looks_like_a_number(term: str) -> bool:
+    """Whether this is an order's number, or its first two groups and more."""
+    return bool(_NUMBER.fullmatch(term))
+
+
+def meant_by_operator(term: str) -> Q:
+    """The orders an operator searches for by number, buyer or shop; the cost does not grow with the orders."""
+    if looks_like_a_number(term):
+        return Q(number__startswith=term)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT o.id FROM unnest(%(shops)s::bigint[]) AS s (id) CROSS JOIN LATERAL (
+                SELECT id FROM orders_order WHERE seller_id = s.id ORDER BY placed_at DESC, id DESC LIMIT %(limit)s
+            ) AS o
+            UNION
+            SELECT o.id FROM unnest(%(people)s::bigint[]) AS p (id) CROSS JOIN LATERAL (
+                SELECT id FROM orders_order WHERE buyer_id = p.id ORDER BY placed_at DESC, id DESC LIMIT %(limit)s
+            ) AS o
+            """,
+            {
+                "shops": shops_named(term, limit=10),
+                "people": people_named(term, limit=20),
+                "limit": NEWEST_OF_EACH,
+            },
+        )
+        return Q(pk__in=[key for (key,) in cursor.fetchall()])
+
+
+def refused_imports(*, since: datetime) -> QuerySet[Import]:
+    """Order files of late that could not be read, or of which lines were refused, newest first."""
+    return Import.objects.filter(
+        Q(state=Import.State.FATAL) | Q(lines_refused__gt=0), started_at__gte=since
+    ).order_by("-pk")
 
 
 def order_for_mail(order_id: int) -> Order:
@@ -117,6 +174,43 @@ def _whole(found: QuerySet[Order]) -> Order | None:
     return order
 
 
+# News of a shop come from no more of its orders than this, the last changed first.
+ORDERS_LOOKED_AT = 500
+NEWS = ("cancellation.requested", "cancellation.withdrawn", "order.cancelled")
+
+
+def news_of_seller(seller_id: int, *, since: datetime, limit: int) -> list[Event]:
+    """What others did to the shop's orders since a moment, newest first: requests, withdrawals, cancellations.
+
+    Costs the same however many orders the shop has: index `orders_by_last_update`, then the events of these few.
+    The keys are read first: put into one statement, the planner would rather read every event there is.
+    """
+    changed = list(
+        Order.objects.filter(seller_id=seller_id, last_updated_at__gte=since)
+        .order_by("-last_updated_at", "-pk")
+        .values_list("pk", flat=True)[:ORDERS_LOOKED_AT]
+    )
+    return list(
+        Event.objects.filter(order_id__in=changed, happened_at__gte=since, name__in=NEWS)
+        .exclude(role=Role.SELLER)
+        .exclude(door=Door.IMPORT)
+        .select_related("order")
+        .order_by("-happened_at", "-pk")[:limit]
+    )
+
+
+def count_due_on(seller_id: int, day: date, *, cap: int) -> int:
+    """How many orders the shop itself should send on a day, up to a cap, by an index of ship-by dates."""
+    due = Order.objects.filter(
+        seller_id=seller_id,
+        status__in=sorted(rules.OPEN_STATUSES),
+        ship_by_date=day,
+        on_hold=False,
+        fulfillment_channel=Order.Channel.SELLER,
+    )
+    return due[:cap].count()
+
+
 def orders_without_ship_by() -> QuerySet[Order]:
     """Open orders that no sweep will ever see, for the operator to set a date (domain 3.2)."""
     return Order.objects.filter(Q(status__in=sorted(rules.OPEN_STATUSES)), ship_by_date__isnull=True)
@@ -125,3 +219,21 @@ def orders_without_ship_by() -> QuerySet[Order]:
 def import_by_id(import_id: int) -> Import:
     """One taken-over order file."""
     return Import.objects.select_related("seller").get(pk=import_id)
+
+
+def unfinished_imports() -> list[int]:
+    """Imports that wait or run, oldest first."""
+    return list(Import.objects.filter(state__in=UNFINISHED).order_by("pk").values_list("pk", flat=True))
+
+
+def known_orders(numbers: Iterable[str]) -> dict[str, Order]:
+    """Orders of any shop by number, with what an import compares: a number is taken only once."""
+    found = Order.objects.filter(number__in=list(numbers)).only(
+        "number", "seller_id", "status", "placed_at", "ship_by_date", "payment_verified_at"
+    )
+    return {order.number: order for order in found}
+
+
+def orders_of_items(item_ids: Iterable[str]) -> dict[str, int]:
+    """Which order each of these item numbers belongs to already."""
+    return dict(OrderItem.objects.filter(item_id__in=list(item_ids)).values_list("item_id", "order_id"))

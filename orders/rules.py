@@ -1,8 +1,10 @@
-"""What can be said about an order from its numbers alone: status, due moment, shares of money.
+"""What can be said about an order from its numbers alone: how they are written, status, due moment, shares of money.
 
 Standard library only. All functions are total and have no side effects.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal
@@ -23,8 +25,22 @@ class Status(StrEnum):
 OPEN_STATUSES = frozenset({Status.UNSHIPPED, Status.PARTIALLY_SHIPPED})
 FINAL_STATUSES = frozenset({Status.SHIPPED, Status.CANCELED})
 
+# No operator moves a ship-by date further off than this.
+FURTHEST_SHIP_BY = timedelta(days=366)
+
 # Currencies without a minor unit: their amounts are whole numbers.
 WHOLE_CURRENCIES = frozenset({"JPY", "KRW"})
+
+
+_NUMBER = re.compile(r"([0-9]{3})([0-9]{7})([0-9]{7})")
+# What people put between the groups of a number: blanks, every kind of hyphen and dash, signs that nobody sees.
+_BETWEEN = re.compile(r"[\s\-\u200b\u2010-\u2015\u2212\u30fc]")
+
+
+def order_number(written: str) -> str:
+    """The order number that somebody typed in whatever way, as it is stored; "" for anything else (domain 3)."""
+    number = _NUMBER.fullmatch(_BETWEEN.sub("", unicodedata.normalize("NFKC", written)))
+    return "-".join(number.groups()) if number else ""
 
 
 def derive_status(*, is_verified: bool, ordered: int, shipped: int, cancelled: int) -> Status:
@@ -57,6 +73,15 @@ def auto_cancel_due_at(*, ship_by_date: date | None, days: int, zone: ZoneInfo) 
     return start_of_day(ship_by_date + timedelta(days=days + 1), zone)
 
 
+def why_not_ship_by(day: date, *, today: date) -> str:
+    """Refusal code; "" if nothing. With a day already past the next sweep would cancel the order (domain 10); with one
+    further off than a year a slip of the hand would keep it for ever.
+    """
+    if day > today + FURTHEST_SHIP_BY:
+        return "SHIP_BY_FAR"
+    return "SHIP_BY_PAST" if day < today else ""
+
+
 def share(*, amount: Decimal, units: int, before: int, taken: int, currency: str) -> Decimal:
     """Money of `taken` units of a line of `units`, after `before` units were taken already (domain 11, D-30).
 
@@ -68,6 +93,18 @@ def share(*, amount: Decimal, units: int, before: int, taken: int, currency: str
         return (amount * count / units).quantize(step, rounding=ROUND_FLOOR) if count < units else amount
 
     return up_to(before + taken) - up_to(before)
+
+
+def cancelled_amount(lines: Iterable[tuple[Decimal | None, int, int]], *, currency: str) -> Decimal:
+    """Money of the cancelled units of lines: each line's amount, its units, those of them that were cancelled."""
+    return sum(
+        (
+            share(amount=amount, units=units, before=0, taken=cancelled, currency=currency)
+            for amount, units, cancelled in lines
+            if amount and cancelled
+        ),
+        Decimal(0),
+    )
 
 
 def sum_or_none(amounts: Iterable[Decimal | None]) -> Decimal | None:

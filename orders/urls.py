@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 
 from .views import buyer as buyer_views
+from .views import figures, home, manage
 from .views import seller as seller_views
 
 
@@ -23,8 +24,9 @@ class OrderNumber:
 register_converter(OrderNumber, "order_number")
 
 seller = [
-    path("", seller_views.home, name="home"),
-    path("orders/", seller_views.orders, name="orders"),
+    path("", home.home, name="home"),
+    path("figures/", figures.figures, name="figures"),
+    path("orders/", manage.orders, name="orders"),
     path("orders/<order_number:number>/", seller_views.order, name="order"),
 ]
 buyer = [

@@ -1,6 +1,6 @@
 """Confirm shipments: units leave, the first confirmation charges, an overtaken request ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -54,36 +54,19 @@ def confirm_shipment(
     interlock: policy.Interlock,
     by: Actor,
     now: datetime,
-    is_import: bool = False,
 ) -> list[Outcome]:
     """Confirm shipments (domain 7.6). The first one of an order charges it; nothing is charged before (domain 11).
 
     `interlock` says what an open request does: ASK and BLOCK refuse until the seller says the goods have left,
-    WARN lets it pass with a WARNING. `is_import` books what another system shipped: no mail, no charge.
+    WARN lets it pass with a WARNING.
     """
 
-    def act(batch: Sequence[ConfirmTarget]) -> list[Outcome]:
-        confirmed: list[Confirmed] = []
+    def why_not(target: ConfirmTarget, facts: policy.OrderFacts, units: policy.Units) -> Refusal | None:
+        return policy.why_seller_cannot_confirm(
+            facts, units, interlock=interlock, says_already_shipped=target.says_already_shipped
+        )
 
-        def decide(case: Case[ConfirmTarget]) -> Outcome:
-            target, facts = case.target, case.facts
-            units = facts.open_units() if target.units is None else target.units
-            refusal = policy.why_seller_cannot_confirm(
-                facts, units, interlock=interlock, says_already_shipped=target.says_already_shipped
-            )
-            if refusal:
-                return outcome(case.order, Result.ERROR, refusal)
-            confirmed.append(_ship_units(case, units, by, now))
-            if facts.request:
-                return outcome(case.order, Result.WARNING, Refusal.OPEN_CANCELLATION_REQUEST)
-            return outcome(case.order, Result.DONE)
-
-        outcomes = judge(batch, order_queries.lock_orders(target.order_id for target in batch), decide)
-        if confirmed:
-            _write(confirmed, by, now, is_import=is_import)
-        return outcomes
-
-    return in_batches(targets, act, order_id=lambda target: target.order_id)
+    return _confirm(targets, why_not, by, now, is_import=False)
 
 
 def take_over_shipments(*, targets: Sequence[ConfirmTarget], by: Actor, now: datetime) -> list[Outcome]:
@@ -93,15 +76,31 @@ def take_over_shipments(*, targets: Sequence[ConfirmTarget], by: Actor, now: dat
     goods have left. An open request is answered with a WARNING.
     """
 
+    def why_not(target: ConfirmTarget, facts: policy.OrderFacts, units: policy.Units) -> Refusal | None:
+        if facts.status not in policy.OPEN:
+            return Refusal.ORDER_NOT_SHIPPABLE
+        return policy.why_not_these_units(facts, units)
+
+    return _confirm(targets, why_not, by, now, is_import=True)
+
+
+def _confirm(
+    targets: Sequence[ConfirmTarget],
+    why_not: Callable[[ConfirmTarget, policy.OrderFacts, policy.Units], Refusal | None],
+    by: Actor,
+    now: datetime,
+    *,
+    is_import: bool,
+) -> list[Outcome]:
+    """Ship the units that nothing is said against; an import mails and charges nobody."""
+
     def act(batch: Sequence[ConfirmTarget]) -> list[Outcome]:
         confirmed: list[Confirmed] = []
 
         def decide(case: Case[ConfirmTarget]) -> Outcome:
             facts = case.facts
             units = facts.open_units() if case.target.units is None else case.target.units
-            if facts.status not in policy.OPEN:
-                return outcome(case.order, Result.ERROR, Refusal.ORDER_NOT_SHIPPABLE)
-            if refusal := policy.why_not_these_units(facts, units):
+            if refusal := why_not(case.target, facts, units):
                 return outcome(case.order, Result.ERROR, refusal)
             confirmed.append(_ship_units(case, units, by, now))
             if facts.request:
@@ -110,7 +109,7 @@ def take_over_shipments(*, targets: Sequence[ConfirmTarget], by: Actor, now: dat
 
         outcomes = judge(batch, order_queries.lock_orders(target.order_id for target in batch), decide)
         if confirmed:
-            _write(confirmed, by, now, is_import=True)
+            _write(confirmed, by, now, is_import=is_import)
         return outcomes
 
     return in_batches(targets, act, order_id=lambda target: target.order_id)

@@ -7,7 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from cancellations.forms import UnitsForm
-from events.forms import VersionedActForm
+from events.forms import LineField, VersionedActForm
 
 
 class ConfirmShipmentForm(VersionedActForm, UnitsForm):
@@ -23,13 +23,13 @@ class ConfirmShipmentForm(VersionedActForm, UnitsForm):
             "invalid": _("出荷日を「2026-07-08」の形で入力してください。"),
         },
     )
-    carrier = forms.CharField(
+    carrier = LineField(
         label=_("配送会社"),
         max_length=60,
         required=False,
         error_messages={"max_length": _("配送会社は60文字以内で入力してください。")},
     )
-    tracking_number = forms.CharField(
+    tracking_number = LineField(
         label=_("お問い合わせ番号"),
         max_length=60,
         required=False,

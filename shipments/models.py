@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from events.models import Event
@@ -22,7 +23,7 @@ class Shipment(models.Model):
         verbose_name = verbose_name_plural = _("出荷通知")
 
     def __str__(self) -> str:
-        return f"{self.order} {self.confirmed_at:%Y-%m-%d}"
+        return f"{self.order} {timezone.localtime(self.confirmed_at):%Y/%m/%d}"
 
 
 class ShipmentItem(models.Model):

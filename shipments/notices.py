@@ -34,6 +34,7 @@ def mail_buyer(delivery: Delivery, *, now: datetime) -> None:
                     "shipped_on": shipment.shipped_on,
                 },
                 "charge_amount": charge.amount if charge else None,
+                "has_request": bool(remaining) and order.answer_due_at is not None,
             },
         ),
         delivery,

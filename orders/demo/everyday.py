@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 from accounts.actions import buyers_for
 from cancellations.actions import CancelTarget, cancel
-from cancellations.policy import Interlock, Reason
+from cancellations.policy import Reason
 from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, OrderDraft, place_orders
 from orders.models import Order
 from orders.queries import local_day
 from payments.actions import book_imported
-from shipments.actions import ConfirmTarget, confirm_shipment
+from shipments.actions import ConfirmTarget, take_over_shipments
 
 from . import catalogue
 from .cast import OTHER_SYSTEM, Cast
@@ -89,7 +89,7 @@ def _finish(orders: Sequence[Order], cast: Cast, *, at: datetime, now: datetime)
     cancel(targets=cancelled, by=OTHER_SYSTEM, now=at)
     parcels: list[tuple[Order, dict[int, int] | None]] = [(order, None) for order in whole]
     parcels += [(order, {order.lines[0].pk: order.lines[0].quantity_ordered}) for order in in_part]
-    confirm_shipment(
+    take_over_shipments(
         targets=[
             ConfirmTarget(
                 order.pk,
@@ -100,8 +100,6 @@ def _finish(orders: Sequence[Order], cast: Cast, *, at: datetime, now: datetime)
             )
             for order, units in parcels
         ],
-        interlock=Interlock.WARN,
         by=OTHER_SYSTEM,
         now=at,
-        is_import=True,
     )

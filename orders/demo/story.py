@@ -12,6 +12,8 @@ from accounts.models import User
 from cancellations import actions as cancelling
 from cancellations.policy import DeclineReason, Interlock, Reason
 from cancellations.queries import buyer_reasons
+from messaging import actions as talking
+from messaging.rules import Topic
 from orders import actions as ordering
 from orders.models import Order
 from orders.outcomes import sole
@@ -60,6 +62,7 @@ def tell(cast: Cast, *, now: datetime) -> int:
         story.cancelled_by_the_seller,
         story.cancelled_by_the_marketplace,
         story.in_the_other_shop,
+        story.talks,
     ):
         chapter()
     return story.orders
@@ -152,6 +155,11 @@ class Story:
             says_already_shipped=True,
         )
         sole(shipping.confirm_shipment(targets=[target], interlock=Interlock.ASK, by=by or self.bob, now=at))
+
+    def say(self, order: Order, topic: Topic, text: str, *, by: Actor, at: datetime) -> None:
+        """The buyer or the seller writes."""
+        target = talking.MessageTarget(order.pk, topic, text)
+        sole(talking.send(targets=[target], by=by, now=at))
 
     # --- chapters -----------------------------------------------------------------------------------------
 
@@ -396,3 +404,22 @@ class Story:
             self.ship(order(dora, product, days), at=now - timedelta(days=days) + PACKING, by=charlie)
         cancelled = order(dora, mug, 4)
         self.cancel(cancelled, Reason.NO_INVENTORY, by=charlie, at=now - timedelta(days=3))
+
+    def talks(self) -> None:
+        """A wish by message alone, one on which the seller cancelled (BUY-2), and a talk about something else."""
+        dora, eiji, now = self.cast.dora, self.cast.eiji, self.now
+        unofficial = self.order(eiji, [DONABE.line(shipping=SHIPPING)], ago=timedelta(hours=26))
+        text = "ご注文ありがとうございます。ご希望の日に発送いたします。"
+        self.say(unofficial, Topic.OTHER, text, by=self.alice, at=now - timedelta(hours=25))
+        text = "届くのが旅行に間に合わないので、キャンセルしたいです。手続きをお願いできますか。"
+        self.say(unofficial, Topic.OTHER, text, by=buying(eiji), at=now - timedelta(hours=2))
+
+        asked_by_message = self.order(dora, [TRAY.line(2, shipping=SHIPPING)], ago=timedelta(days=5))
+        text = "注文をキャンセルしてください。"
+        self.say(asked_by_message, Topic.CANCEL, text, by=buying(dora), at=now - timedelta(days=4, hours=20))
+        self.cancel(asked_by_message, Reason.BUYER_CANCELED, by=self.bob, at=now - timedelta(days=4, hours=12))
+
+        question = self.order(dora, [POT.line(shipping=SHIPPING)], ago=timedelta(days=4))
+        self.ship(question, at=now - timedelta(days=3))
+        text = "領収書の宛名を変更できますか。"
+        self.say(question, Topic.OTHER, text, by=buying(dora), at=now - timedelta(hours=5))

@@ -6,7 +6,6 @@ where it stopped and counts nothing twice.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -14,35 +13,25 @@ from typing import BinaryIO
 from celery import current_app
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.actors import Actor, Door, Role
 from accounts.models import Seller
 from cancellations.queries import rules_at
+from orders import import_records as records
 from orders import queries
 from orders.files import OrderFile, Unreadable
 from orders.models import Import
+from orders.queries import UNFINISHED
+from orders.staging import in_order, staged
 
-from .chunks import LINES_PER_CHUNK, chunks_of, note_ignored_columns, take_over_chunk
-from .staging import in_order, staged
+from .chunks import LINES_PER_CHUNK, chunks_of, take_over_chunk
 from .taking import Taking
-from .wording import file_sentence
-
-# So many new orders make the planner's picture of the tables a wrong one.
-WORTH_ANALYSING = 5000
-LOCK = "orders_import"
-UNFINISHED = (Import.State.IN_QUEUE, Import.State.IN_PROGRESS)
 
 Progress = Callable[[int, int], None]
 
 
 # --- starting ---------------------------------------------------------------------------------------------
-
-
-def open_import(*, seller: Seller, file_name: str, by: Actor, now: datetime) -> Import:
-    """Make the record of an import that has not read anything yet."""
-    shown = "".join(letter for letter in file_name if letter.isprintable())[-255:]
-    return Import.objects.create(seller=seller, file_name=shown, started_at=now, started_by_id=by.user_id)
 
 
 def start_import(*, seller: Seller, file_name: str, content: BinaryIO, by: Actor, now: datetime) -> Import:
@@ -51,7 +40,7 @@ def start_import(*, seller: Seller, file_name: str, content: BinaryIO, by: Actor
     The bytes lie under our own name in a folder that no page serves, until the import is done.
     """
     with transaction.atomic():
-        order_import = open_import(seller=seller, file_name=file_name, by=by, now=now)
+        order_import = records.open_import(seller=seller, file_name=file_name, by=by, now=now)
         uploads().save(_upload_name(order_import.pk), content)
         transaction.on_commit(lambda: enqueue(order_import.pk), robust=True)
     return order_import
@@ -75,8 +64,7 @@ def _upload_name(import_id: int) -> str:
 
 def waiting_imports() -> list[int]:
     """Imports of uploaded files that are not done: new ones, and those whose worker died."""
-    unfinished = Import.objects.filter(state__in=UNFINISHED).order_by("pk").values_list("pk", flat=True)
-    return [import_id for import_id in unfinished if uploads().exists(_upload_name(import_id))]
+    return [import_id for import_id in queries.unfinished_imports() if uploads().exists(_upload_name(import_id))]
 
 
 # --- running ----------------------------------------------------------------------------------------------
@@ -86,7 +74,7 @@ def run_uploaded(*, import_id: int, clock: Callable[[], datetime]) -> Import:
     """Take over an uploaded file and drop its bytes when it is done."""
     name = _upload_name(import_id)
     if not uploads().exists(name):
-        with _alone(import_id) as is_alone:
+        with records.alone(import_id) as is_alone:
             if is_alone:
                 _end(import_id, Unreadable("FILE_GONE"), clock)
         return queries.import_by_id(import_id)
@@ -110,7 +98,7 @@ def run_import(
     `content` can be sought. `progress` is told lines done and lines in all, 0 while they are being counted.
     Harmless beside itself, and when run again after it was interrupted or done.
     """
-    with _alone(import_id) as is_alone:
+    with records.alone(import_id) as is_alone:
         order_import = queries.import_by_id(import_id)
         if is_alone and order_import.state in UNFINISHED:
             try:
@@ -120,20 +108,6 @@ def run_import(
     return queries.import_by_id(import_id)
 
 
-@contextmanager
-def _alone(import_id: int) -> Iterator[bool]:
-    """Whether this process is the only one at this import; the database forgets a process that dies."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", [LOCK, import_id])
-        (is_alone,) = cursor.fetchone()
-    try:
-        yield is_alone
-    finally:
-        if is_alone and not connection.needs_rollback:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(hashtext(%s), %s)", [LOCK, import_id])
-
-
 def give_up(*, import_id: int, clock: Callable[[], datetime]) -> None:
     """End an import that an error of ours stopped, so that it is not begun again and again."""
     _end(import_id, Unreadable("FAILED"), clock)
@@ -141,11 +115,7 @@ def give_up(*, import_id: int, clock: Callable[[], datetime]) -> None:
 
 def _end(import_id: int, error: Unreadable, clock: Callable[[], datetime]) -> None:
     """Nothing more of the file is taken over."""
-    Import.objects.filter(pk=import_id, state__in=UNFINISHED).update(
-        state=Import.State.FATAL,
-        finished_at=clock(),
-        error=f"{error.code}: {file_sentence(error.code, error.facts)}"[:300],
-    )
+    records.fail(import_id=import_id, code=error.code, facts=error.facts, now=clock())
 
 
 def _run(order_import: Import, file: OrderFile, progress: Progress, clock: Callable[[], datetime]) -> None:
@@ -166,20 +136,14 @@ def _run(order_import: Import, file: OrderFile, progress: Progress, clock: Calla
 
     with staged(lines()) as total:
         if not order_import.lines_read:
-            Import.objects.filter(pk=order_import.pk).update(
-                state=Import.State.IN_PROGRESS, encoding=file.encoding, layout=file.layout
-            )
-            note_ignored_columns(order_import, file.ignored)
+            records.begin(order_import, encoding=file.encoding, layout=file.layout, ignored=file.ignored)
         done = order_import.lines_read
         for chunk in chunks_of(file, in_order(skip=done)):
             progress(done, total)
             take_over_chunk(order_import, chunk, taking)
             done += chunk.lines
         progress(done, total)
-    Import.objects.filter(pk=order_import.pk).update(state=Import.State.DONE, finished_at=clock())
-    if order_import.orders_created >= WORTH_ANALYSING:
-        with connection.cursor() as cursor:
-            cursor.execute("ANALYZE orders_order, orders_orderitem, orders_recipient, events_event")
+    records.finish(order_import, now=clock())
 
 
 def _name_of_starter(order_import: Import) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from django.db import DataError, IntegrityError, OperationalError, connection, transaction
 
+from orders import import_records as records
 from orders import queries
 from orders.files import BadLine, OrderFile, Row
 from orders.models import Import, ImportLine
@@ -18,8 +19,6 @@ logger = logging.getLogger(__name__)
 
 LINES_PER_CHUNK = 5000
 LINES_PER_ORDER = 1000
-# Answers to lines that are kept with an import; a file of nonsense would fill the database otherwise.
-LINES_KEPT = 10_000
 ATTEMPTS = 3
 
 
@@ -104,19 +103,16 @@ def _split_on_error(
 
 
 def _write_answers(order_import: Import, chunk: Chunk, answers: Answers) -> None:
-    order_import.lines_read += chunk.lines
-    order_import.lines_refused += len(answers.refused)
-    order_import.orders_created += answers.created
-    order_import.orders_updated += answers.updated
-    order_import.orders_unchanged += answers.unchanged
-    order_import.save(
-        update_fields=["lines_read", "lines_refused", "orders_created", "orders_updated", "orders_unchanged"]
-    )
     said = [(ImportLine.Result.ERROR, answer) for answer in answers.refused.values()]
     said += [(ImportLine.Result.WARNING, answer) for answer in answers.warned]
-    _keep(
+    records.advance(
         order_import,
-        [
+        lines=chunk.lines,
+        refused=len(answers.refused),
+        created=answers.created,
+        updated=answers.updated,
+        unchanged=answers.unchanged,
+        answers=[
             ImportLine(
                 order_import=order_import,
                 line_number=answer.line,
@@ -128,24 +124,3 @@ def _write_answers(order_import: Import, chunk: Chunk, answers: Answers) -> None
             for result, answer in sorted(said, key=lambda pair: pair[1].line)
         ],
     )
-
-
-def _keep(order_import: Import, lines: Sequence[ImportLine]) -> None:
-    """Keep answers up to the cap; the first one beyond it is kept as the note that there are more."""
-    if not lines:
-        return
-    room = LINES_KEPT - order_import.lines.count()
-    kept = list(lines[: max(0, room)])
-    if room >= 0 and len(lines) > room:
-        beyond = lines[room]
-        beyond.result, beyond.code, beyond.detail = ImportLine.Result.WARNING, "LINES_NOT_KEPT", str(LINES_KEPT)
-        kept.append(beyond)
-    ImportLine.objects.bulk_create(kept)
-
-
-def note_ignored_columns(order_import: Import, names: Sequence[str]) -> None:
-    """Keep a warning that names the columns nobody read."""
-    if names:
-        line = ImportLine(order_import=order_import, line_number=1, result=ImportLine.Result.WARNING)
-        line.code, line.detail = "UNKNOWN_COLUMN", ", ".join(names)[:300]
-        _keep(order_import, [line])

@@ -74,18 +74,9 @@ Pairs = list[tuple[OrderItem, Row]]
 
 def take_over(orders: Sequence[list[Row]], broken: set[str], taking: Taking, answers: Answers) -> None:
     """Place the new orders, update the known ones."""
-    known = {
-        order.number: order
-        for order in Order.objects.filter(number__in=[rows[0].number for rows in orders]).only(
-            "number", "seller_id", "status", "placed_at", "ship_by_date", "payment_verified_at"
-        )
-    }
+    known = queries.known_orders(rows[0].number for rows in orders)
     queries.attach_lines(order for order in known.values() if order.seller_id == taking.seller.pk)
-    taken = dict(
-        OrderItem.objects.filter(
-            item_id__in=[row.item_id for rows in orders for row in rows if row.item_id]
-        ).values_list("item_id", "order_id")
-    )
+    taken = queries.orders_of_items(row.item_id for rows in orders for row in rows if row.item_id)
     new: list[list[Row]] = []
     updated: list[tuple[Order, Pairs]] = []
     for rows in orders:
@@ -255,6 +246,7 @@ def _update(known: Sequence[tuple[Order, Pairs]], taking: Taking, answers: Answe
             note="",
             by=taking.by,
             now=taking.now,
+            may_be_past=True,
         )
         changed |= _done(outcomes, behind, answers)
     changed |= _cancel_and_ship(behind, taking, answers)

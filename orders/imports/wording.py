@@ -1,5 +1,6 @@
 """Sentences for what an import answers: why a file cannot be read, why a line was refused or warned of."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from django.utils.translation import gettext
@@ -60,8 +61,8 @@ LINE_SENTENCES = {
 
 
 def file_sentence(code: str, facts: Mapping[str, str | int]) -> str:
-    """Why a file cannot be read."""
-    return str(FILE_SENTENCES[code]) % facts
+    """Why a file cannot be read; a dash for a fact that an older release did not keep."""
+    return str(FILE_SENTENCES[code]) % defaultdict(lambda: "—", facts)
 
 
 def line_sentence(code: str) -> str:

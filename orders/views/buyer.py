@@ -19,16 +19,19 @@ from accounts.queries import sellers
 from cancellations import policy
 from cancellations import queries as cancellation_queries
 from cancellations.policy import Refusal
-from cancellations.wording import ALREADY_SHIPPED, refusal
-from events.actions import IdempotencyMismatch, once
+from cancellations.wording import ALREADY_SHIPPED, refusal, span
 from orders import lists
 from orders.actions import ItemDraft, OrderDraft, place_orders
 from orders.forms import TestOrderForm
+from orders.outcomes import Refused
 from orders.queries import local_day, order_of_buyer
-from orders.rules import Status
-from payments.queries import charges_of, refunded
+from orders.rules import Status, cancelled_amount
+from payments.wording import TEST_ANSWERS
+from sellercentral.templatetags.portal import yen
 
+from .acts import done_once
 from .history import Story
+from .money import money_of
 
 
 @dataclass(slots=True)
@@ -41,12 +44,25 @@ class Standing:
     rules: policy.Rules
     now: datetime
     cannot: Mapping[int, str]
+    titles: Mapping[int, str]
     cancelled_at: datetime | None = None
+    cancelled_amount: Decimal = Decimal(0)
+
+    @property
+    def to_pay(self) -> Decimal | None:
+        """The order's total without what was cancelled; None if a price is unknown."""
+        return None if self.order.total is None else self.order.total - self.cancelled_amount
 
     @property
     def request(self):
         """The open request, if there is one."""
         return self.asked.open
+
+    @property
+    def requested(self) -> list[tuple[str, int]]:
+        """What the open request still covers: title and units."""
+        covered = self.facts.request.covered if self.facts.request else {}
+        return [(self.titles[key], quantity) for key, quantity in covered.items()]
 
     @property
     def units(self) -> dict[int, int]:
@@ -75,11 +91,16 @@ class Standing:
         return policy.why_buyer_cannot_request(self.facts, self.units, self.rules, local_day(self.now))
 
     @property
+    def requests_left(self) -> int:
+        """How often the buyer may still ask after withdrawing."""
+        return max(self.rules.max_requests_per_order - self.facts.requests_made, 0)
+
+    @property
     def direct_until(self) -> datetime | None:
         """The end of the direct window; None while payment is being verified, when there is no end."""
         if self.order.status == Status.PENDING and self.rules.direct_cancel_while_pending:
             return None
-        return self.rules.direct_until(self.order.placed_at)
+        return policy.direct_until(self.facts, self.rules)
 
     @property
     def may_ask_later(self) -> bool:
@@ -89,25 +110,42 @@ class Standing:
     @property
     def minutes(self) -> int:
         """Length of the direct window."""
-        return self.rules.direct_cancel_minutes
+        return policy.direct_minutes(self.facts, self.rules)
+
+    @property
+    def window(self) -> str:
+        """Length of the direct window, in words."""
+        return span(self.minutes)
 
     @property
     def why_not(self) -> str:
         """Why nothing can be done, in one line."""
         if self.order.status == Status.SHIPPED:
             return str(ALREADY_SHIPPED)
+        if self.facts.marketplace_fulfilled and self.facts.open_units():
+            return _("%(brand)sが出荷するご注文です。キャンセルについては、%(brand)sにお問い合わせください。") % {
+                "brand": settings.BRAND_NAME
+            }
         code = self.why_not_request
         if code == Refusal.ITEM_NOT_BUYER_CANCELABLE:
             return " ".join({reason for reason in self.cannot.values() if reason}) or refusal(code)
         return refusal(code) if code else ""
 
 
+def _asked_of(order_ids: Sequence[int]) -> dict[int, cancellation_queries.Asked]:
+    """What was asked about these orders, and how long their shops let buyers cancel alone."""
+    return cancellation_queries.with_shop_windows(order_ids, cancellation_queries.asked_of(order_ids))
+
+
 def standing_of(order, now: datetime) -> Standing:
     """Put the buyer's order beside what was asked about it."""
-    asked = cancellation_queries.asked_of([order.pk]).get(order.pk) or cancellation_queries.Asked()
+    asked = _asked_of([order.pk]).get(order.pk) or cancellation_queries.Asked()
     cannot = {line.pk: line.not_cancelable_reason for line in order.lines if not line.buyer_cancelable}
     facts = cancellation_queries.facts_of(order, asked)
-    return Standing(order, facts, asked, cancellation_queries.rules_at(now), now, cannot, order.cancelled_at)
+    titles = {line.pk: line.title for line in order.lines}
+    return Standing(
+        order, facts, asked, cancellation_queries.rules_at(now), now, cannot, titles, order.cancelled_at
+    )
 
 
 @require_safe
@@ -143,7 +181,7 @@ def orders(request: PersonRequest) -> HttpResponse:
 
 def _standings(rows: Sequence[lists.Row], now: datetime) -> list[Standing]:
     order_ids = [row.pk for row in rows]
-    asked = cancellation_queries.asked_of(order_ids) if rows else {}
+    asked = _asked_of(order_ids) if rows else {}
     cannot = lists.not_cancelable_in(order_ids) if rows else {}
     rules = cancellation_queries.rules_at(now)
     return [
@@ -175,9 +213,14 @@ def _standing_of_row(
         request=cancellation_queries.open_request_facts(asked),
         requests_made=asked.made,
         was_declined=asked.was_declined,
+        shop_direct_minutes=asked.shop_direct_minutes,
     )
     of_order = {line.key: cannot[line.key] for line in row.lines if line.key in cannot}
-    return Standing(row, facts, asked, rules, now, of_order, row.cancelled_at)
+    titles = {line.key: line.title for line in row.lines}
+    cancelled = cancelled_amount(
+        ((line.amount, line.ordered, line.cancelled) for line in row.lines), currency=row.currency
+    )
+    return Standing(row, facts, asked, rules, now, of_order, titles, row.cancelled_at, cancelled)
 
 
 def find_order(request: PersonRequest, number: str):
@@ -195,7 +238,6 @@ def order(request: PersonRequest, number: str) -> HttpResponse:
     now = timezone.now()
     found = find_order(request, number)
     story = Story(found)
-    charge = charges_of([found.pk]).get(found.pk)
     return render(
         request,
         "orders/buyer_order.html",
@@ -204,12 +246,12 @@ def order(request: PersonRequest, number: str) -> HttpResponse:
             "now": now,
             "order": found,
             "standing": standing_of(found, now),
-            "requests": story.requests,
+            "requests": [
+                (each, [(line.item.title, line.quantity) for line in each.items.all()]) for each in story.requests
+            ],
             "shipments": story.shipments,
             "story": story.for_buyer(),
-            "charge": charge,
-            "refunded": refunded(found.pk) if charge else None,
-            "shipping": sum(line.shipping_amount for line in found.lines),
+            "money": money_of(found),
         },
     )
 
@@ -248,19 +290,14 @@ def test_order(request: PersonRequest) -> HttpResponse:
     form = TestOrderForm(
         request.POST if request.method == "POST" else None,
         sellers=[(shop.pk, shop.name) for shop in sellers()],
-        goods=[(goods.sku, f"{goods.title}（￥{goods.price:,}）") for goods in GOODS.values()],
+        payments=TEST_ANSWERS,
+        goods=[(goods.sku, f"{goods.title} · {yen(Decimal(goods.price))}") for goods in GOODS.values()],
     )
     if form.is_bound and form.is_valid():
         try:
-            answer = once(
-                owner=f"user:{request.user.pk}",
-                key=form.cleaned_data["key"],
-                content=["test-order", form.content],
-                now=now,
-                act=lambda: _place(request, form, now),
-            )
-        except IdempotencyMismatch:
-            form.add_error(None, refusal(Refusal.IDEMPOTENCY_MISMATCH))
+            answer = done_once(request, form, ["test-order"], lambda: _place(request, form, now), now=now)
+        except Refused as refused:
+            form.add_error(None, refusal(refused.code))
         else:
             messages.success(request, _("テスト注文を受け付けました。"))
             return redirect("buyer:order", answer["number"])
@@ -298,6 +335,7 @@ def _place(request: PersonRequest, form: TestOrderForm, now: datetime) -> dict:
                 payment_verified_at=None if form.cleaned_data["is_pending"] else now,
                 ship_by_date=local_day(now) + timedelta(days=DAYS_TO_SHIP),
                 service_level=_("通常配送"),
+                payment_method=form.cleaned_data["payment"],
             )
         ],
         auto_cancel_days=cancellation_queries.rules_at(now).auto_cancel_days,

@@ -1,23 +1,35 @@
 """What happened to an order, as a reader may see it: events, mails, and the moment a request was seen."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import gettext_lazy, pgettext
 
-from accounts.actors import Role
+from accounts.actors import Door, Role
 from cancellations.policy import Reason
-from cancellations.queries import cancellations_of, requests_of
+from cancellations.queries import cancellations_of, requests_of, warnings_of
 from cancellations.wording import reason_label
 from events.queries import history_of, mails_of, waiting_mails_of
+from events.wording import EVENTS, MAILS
+from orders.views.standing import buyer_reason_words
+from payments.queries import REFUND_REASONS
 from sellercentral.templatetags.portal import yen
 from shipments.queries import shipments_of
 
+# The listener whose mails are for the buyer.
+TO_BUYER = "mail_buyer"
 # What the marketplace does on its own side; a buyer is not told of it.
 INTERNAL = {"order.held", "order.released"}
+WARNED = {
+    "W1": gettext_lazy("出荷予定日を過ぎたことをメールで通知"),
+    "W2": gettext_lazy("まもなく自動キャンセルされることをメールで通知"),
+    "W3": gettext_lazy("まもなく自動キャンセルされることをメールで通知"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +56,56 @@ class Story:
         self.requests = list(requests_of(order.pk))
         self.cancellations = list(cancellations_of(order.pk))
         self.shipments = list(shipments_of(order.pk))
+        self._reason_words = buyer_reason_words() if self.requests else {}
         self._requests = {request.pk: request for request in self.requests}
         self._cancellations = {cancellation.event_id: cancellation for cancellation in self.cancellations}
         self._shipments = {shipment.event_id: shipment for shipment in self.shipments}
+
+    def words_of(self, label: str) -> str:
+        """A request's frozen reason in the reader's language, if it still is one of the list."""
+        return self._reason_words.get(label, label)
 
     def for_seller(self) -> list[Line]:
         """Newest first, with names of the shop's people and the mails that left."""
         lines = [self._line(event, name_people=True) for event in self.events]
         lines += self._mail_lines(self.mails)
-        lines += [self._waiting_line(delivery) for delivery in self.waiting]
+        lines += self._waiting_lines()
         lines += [
             Line(request.seen_by_seller_at, "eye", _("リクエストを確認"), _("出品者"))
             for request in self.requests
             if request.seen_by_seller_at
+        ]
+        lines += [
+            Line(warning.warned_at, "alert", str(WARNED[warning.kind]), _("システム"))
+            for warning in warnings_of(self.order.pk)
         ]
         return sorted(lines, key=lambda line: line.at, reverse=True)
 
     def for_buyer(self) -> list[Line]:
         """Newest first, without names, and only the buyer's own mails."""
         lines = [self._line(event, name_people=False) for event in self.events if event.name not in INTERNAL]
-        lines += self._mail_lines(mail for mail in self.mails if mail.recipient_id == self.order.buyer_id)
+        lines += self._mail_lines(mail for mail in self.mails if _listener(mail) == TO_BUYER)
         return sorted(lines, key=lambda line: line.at, reverse=True)
 
-    def _waiting_line(self, delivery) -> Line:
-        """A mail that has not left yet: it is tried again by itself, or waits for an operator."""
-        has_failed = delivery.state == "FAILED"
-        return Line(
-            delivery.event.happened_at,
-            "alert" if has_failed else "clock",
-            _("メールを送信できませんでした") if has_failed else _("メール送信待ち"),
-            _("システム"),
-            _("購入者あて") if delivery.recipient_id == self.order.buyer_id else _("出品者あて"),
-        )
+    def _waiting_lines(self) -> list[Line]:
+        """Mails that have not left yet: they are tried again by themselves, or wait for an operator."""
+        waiting: dict[tuple[int, str, bool], list] = defaultdict(list)
+        for delivery in self.waiting:
+            waiting[delivery.event_id, delivery.listener, delivery.state == "FAILED"].append(delivery)
+        lines = []
+        for (_event, listener, has_failed), same in waiting.items():
+            event = same[0].event
+            what = _("メールを送信できませんでした：%(about)s") if has_failed else _("メール送信待ち：%(about)s")
+            lines.append(
+                Line(
+                    event.happened_at,
+                    "alert" if has_failed else "clock",
+                    what % {"about": EVENTS[event.name]},
+                    _("システム"),
+                    _addressees(listener, len(same)),
+                )
+            )
+        return lines
 
     def since(self, version: int) -> list[Line]:
         """What changed after somebody looked at this version of the order."""
@@ -85,19 +115,28 @@ class Story:
 
     def _line(self, event, *, name_people: bool) -> Line:
         sign, what, more = self._told(event, to_seller=name_people)
+        # A buyer placed the order when it was placed, whenever it was taken over.
+        is_placing = event.name == "order.placed" and not name_people
         return Line(
-            event.happened_at, sign, what, _who(event, name_people=name_people), more, event.role == Role.BUYER
+            self.order.placed_at if is_placing else event.happened_at,
+            sign,
+            what,
+            _who(event, name_people=name_people),
+            more,
+            event.role == Role.BUYER,
         )
 
     def _told(self, event, *, to_seller: bool) -> tuple[str, str, str]:
         request = self._requests.get(event.payload.get("request"))
         match event.name:
+            case "order.placed" if event.door == Door.IMPORT and to_seller:
+                return "file", _("注文を取り込み"), ""
             case "order.placed":
                 return "cart", pgettext("history", "注文"), ""
             case "payment.verified":
                 return "yen", _("お支払いの確認"), self._reserved()
             case "cancellation.requested":
-                more = _("理由：%(reason)s") % {"reason": request.reason_label} if request else ""
+                more = _("理由：%(reason)s") % {"reason": self.words_of(request.reason_label)} if request else ""
                 return "undo", pgettext("history", "キャンセルをリクエスト"), more
             case "cancellation.withdrawn":
                 return "undo", _("リクエストを取り下げ"), ""
@@ -112,6 +151,8 @@ class Story:
                 shipment = self._shipments.get(event.pk)
                 more = " ".join(filter(None, [shipment.carrier, shipment.tracking_number])) if shipment else ""
                 return "truck", pgettext("history", "出荷通知を送信") if to_seller else _("商品を出荷"), more
+            case "payment.refunded":
+                return "yen", _("返金を受付"), self._why_refunded(event)
             case "order.held":
                 return "pause", _("%(brand)sが確認を開始") % {"brand": settings.BRAND_NAME}, ""
             case "order.released":
@@ -120,6 +161,13 @@ class Story:
                 return "clock", _("出荷予定日を変更"), ""
             case _:
                 return "info", _("注文を更新"), ""
+
+    def _why_refunded(self, event) -> str:
+        amount = yen(Decimal(event.payload["amount"]), self.order.currency)
+        return _("%(amount)s・理由：%(reason)s") % {
+            "amount": amount,
+            "reason": REFUND_REASONS.get(event.payload["reason"], event.payload["reason"]),
+        }
 
     def _reserved(self) -> str:
         if self.order.total is None:
@@ -132,29 +180,40 @@ class Story:
             return ""
         if not to_seller and cancellation.reason == Reason.FRAUD:
             return ""  # told neutrally, as in the mail (M-20)
-        reason = _("理由：%(reason)s") % {"reason": reason_label(cancellation.reason)}
+        reason = {"reason": reason_label(cancellation.reason)}
         if not to_seller:
-            return reason
-        effect = _("キャンセル率への影響：あり") if cancellation.counted else _("キャンセル率への影響：なし")
-        return f"{reason}・{effect}"
+            return _("理由：%(reason)s") % reason
+        if cancellation.counted:
+            return _("理由：%(reason)s・キャンセル率への影響：あり") % reason
+        return _("理由：%(reason)s・キャンセル率への影響：なし") % reason
 
     def _mail_lines(self, mails: Iterable) -> list[Line]:
+        """One line for a mail, however many people of the shop it went to, under its title in the reader's language."""
+        left: dict[tuple[str, str, str], list] = defaultdict(list)
+        for mail in mails:
+            event_id = mail.delivery_key.partition(".")[0]
+            left[event_id, _listener(mail), mail.mail].append(mail)
         return [
             Line(
-                mail.sent_at,
+                max(mail.sent_at for mail in same),
                 "mail",
-                _("メール送信：%(subject)s") % {"subject": _without_number(mail.subject)},
+                _("メール送信：%(title)s") % {"title": MAILS[kind].title if kind in MAILS else kind},
                 _("システム"),
-                _("購入者あて") if mail.recipient_id == self.order.buyer_id else _("出品者あて"),
+                _addressees(listener, len(same)),
             )
-            for mail in mails
+            for (_event, listener, kind), same in left.items()
         ]
 
 
-def _without_number(subject: str) -> str:
-    """The subject without the brand in front and the order's number behind."""
-    _brand, _end, rest = subject.rpartition("】")
-    return rest.partition("（")[0].partition(" (")[0] or subject
+def _listener(mail) -> str:
+    """Who sent a mail: this says whom it is for, also of somebody who buys and sells."""
+    return str(mail.delivery_key.split(".")[1])
+
+
+def _addressees(listener: str, count: int) -> str:
+    if listener == TO_BUYER:
+        return _("購入者あて")
+    return _("出品者あて（%(count)d名）") % {"count": count} if count > 1 else _("出品者あて")
 
 
 def _who(event, *, name_people: bool) -> str:
@@ -164,4 +223,4 @@ def _who(event, *, name_people: bool) -> str:
         return event.actor_name if name_people and event.actor_name else _("出品者")
     if event.role == Role.MARKETPLACE:
         return str(settings.BRAND_NAME)
-    return _("システム")
+    return _("自動承認ルール") if event.door == Door.RULES else _("システム")

@@ -8,11 +8,12 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.actors import Door
 from events.models import Event
+from events.setwise import update
 from orders import actions
-from orders.actions import in_batches, place_orders, save_lines, save_orders
+from orders.actions import changed_lines, in_batches, place_orders, save_orders
 from orders.models import Order, Recipient
 from orders.outcomes import Outcome, Refused, Result, sole
-from orders.queries import lock_orders
+from orders.queries import local_day, lock_orders
 from payments.actions import verify_payment
 from tests import factories
 from tests.books import counted_statements, locks_before_writes, nothing_changes, offences, refuse_changes_of
@@ -245,13 +246,13 @@ def test_units_never_come_back(cast, quantity):
     (line,) = locked(order).lines
     setattr(line, quantity, 0)
     with pytest.raises(IntegrityError, match="came back"), transaction.atomic():
-        save_lines([line])
+        update(changed_lines([line]))
 
 
 def test_writers_with_nothing_to_write_ask_nothing(db):
     with counted_statements() as count_of:
         save_orders([])
-        save_lines([])
+        update(changed_lines([]))
     assert count_of == [0]
 
 
@@ -262,6 +263,19 @@ def test_the_last_update_never_steps_back_with_the_clock(cast):  # F-82
     after = Order.objects.get(pk=order.pk)
     assert after.last_updated_at == LATER + timedelta(microseconds=1)
     assert after.version == 3
+
+
+def test_a_ship_by_date_already_past_is_refused_unless_an_import_takes_it_over(cast):
+    order = cast.order()
+    today = local_day(LATER)
+    given = {"order_ids": [order.pk], "auto_cancel_days": 7, "note": "", "by": cast.operator, "now": LATER}
+    yesterday = today - timedelta(days=1)
+    with nothing_changes():
+        (outcome,) = actions.set_ship_by(ship_by_date=yesterday, **given)
+        assert (outcome.result, outcome.code) == (Result.ERROR, "SHIP_BY_PAST")
+    assert actions.set_ship_by(ship_by_date=today, **given)[0].result == Result.DONE
+    assert actions.set_ship_by(ship_by_date=yesterday, may_be_past=True, **given)[0].result == Result.DONE
+    assert Order.objects.get(pk=order.pk).ship_by_date == yesterday
 
 
 # --- locks and statements -----------------------------------------------------------------------------------

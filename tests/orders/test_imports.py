@@ -13,13 +13,15 @@ from celery.exceptions import SoftTimeLimitExceeded
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
+from django.utils.translation import override
 
 from cancellations.models import Cancellation, CancellationRequest
 from events.models import Delivery, Event
-from orders import imports, tasks
+from orders import import_records as records
+from orders import imports, staging, tasks
 from orders.actions import hold
-from orders.imports import chunks, staging
-from orders.imports.wording import FILE_SENTENCES, LINE_SENTENCES, line_sentence
+from orders.imports import chunks
+from orders.imports.wording import FILE_SENTENCES, LINE_SENTENCES, file_sentence, line_sentence
 from orders.models import Import, Order
 from orders.queries import orders_without_ship_by, overdue
 from payments.models import Authorization, Charge
@@ -38,7 +40,7 @@ REPORTED = datetime(2026, 7, 8, 3, 0, tzinfo=UTC)
 
 
 def take_over(seller, content: bytes, *, now: datetime = NOON, **options) -> Import:
-    opened = imports.open_import(seller=seller, file_name="orders.txt", by=factories.SYSTEM, now=now)
+    opened = records.open_import(seller=seller, file_name="orders.txt", by=factories.SYSTEM, now=now)
     return imports.run_import(import_id=opened.pk, content=io.BytesIO(content), clock=lambda: now, **options)
 
 
@@ -363,7 +365,9 @@ def test_a_file_that_cannot_be_read_changes_nothing_and_says_why(cast):
     with nothing_changes_but_imports():
         done = take_over(cast.shop, broken)
     assert (done.state, counts(done), done.finished_at) == ("FATAL", (0, 0, 0, 0, 0), NOON)
-    assert done.error.startswith("LINE_TOO_LONG: 4行目")
+    assert (done.error_code, done.error_facts["line"]) == ("LINE_TOO_LONG", 4)
+    with override("en"):
+        assert "4" in file_sentence(done.error_code, done.error_facts)
 
 
 def test_columns_that_nobody_reads_are_named(cast):
@@ -372,7 +376,7 @@ def test_columns_that_nobody_reads_are_named(cast):
 
 
 def test_answers_are_kept_up_to_a_cap_and_the_rest_is_counted(cast, monkeypatch):
-    monkeypatch.setattr(chunks, "LINES_KEPT", 3)
+    monkeypatch.setattr(records, "LINES_KEPT", 3)
     monkeypatch.setattr(chunks, "LINES_PER_CHUNK", 2)
     lines = [{"quantity-purchased": "x", "order-id": f"249-0000000-{n:07d}"} for n in range(7)]
     done = take_over(cast.shop, unshipped(*lines))
@@ -410,7 +414,7 @@ def test_an_interrupted_import_goes_on_where_it_stopped(cast, monkeypatch):
     monkeypatch.setattr(chunks, "LINES_PER_CHUNK", 2)
     lines = [{"order-id": f"249-0000000-{n:07d}", "order-item-id": f"{n:014d}"} for n in range(7)]
     content = unshipped(*lines, {"order-id": "nonsense"})
-    opened = imports.open_import(seller=cast.shop, file_name="x", by=factories.SYSTEM, now=NOON)
+    opened = records.open_import(seller=cast.shop, file_name="x", by=factories.SYSTEM, now=NOON)
 
     def power_cut(done: int, total: int) -> None:
         if total and done >= 4:
@@ -484,7 +488,7 @@ def test_an_upload_that_vanished_says_so(cast, sent, tmp_path):
     (tmp_path / "imports" / f"{started.pk}.txt").unlink()
     tasks.import_file(started.pk)
     started.refresh_from_db()
-    assert (started.state, started.error.partition(":")[0]) == ("FATAL", "FILE_GONE")
+    assert (started.state, started.error_code) == ("FATAL", "FILE_GONE")
 
 
 @pytest.mark.parametrize(
@@ -543,7 +547,7 @@ def test_the_same_file_twice_at_once_places_each_order_once(monkeypatch):
 def test_one_import_run_twice_at_once_counts_once():
     shop = factories.shop()
     content = (DATA / "all_orders_cp932.txt").read_bytes()
-    opened = imports.open_import(seller=shop, file_name="x", by=factories.SYSTEM, now=REPORTED)
+    opened = records.open_import(seller=shop, file_name="x", by=factories.SYSTEM, now=REPORTED)
 
     def run_it() -> Import:
         return imports.run_import(import_id=opened.pk, content=io.BytesIO(content), clock=lambda: REPORTED)

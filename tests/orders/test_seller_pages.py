@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from cancellations.policy import DeclineReason
 from tests.cast import LATER, Cast
 from tests.factories import NOON
 
@@ -69,10 +70,103 @@ def test_the_banner_stands_in_the_block_of_its_order(cast, client):
     assert with_banner.index("キャンセルをリクエストしています") < with_banner.index(f">{asked.number}<")
 
 
-@pytest.mark.parametrize("query", ["cursor=x", "sort=x", "status=x", "from=x&to=2026-99-99", "q=%00", "status="])
-def test_what_cannot_be_read_is_left_out(cast, client, query):
+@pytest.mark.parametrize("query", ["cursor=x", "status=x", "status="])
+def test_what_cannot_be_read_in_an_address_is_left_out(cast, client, query):
     order = cast.order()
     client.force_login(cast.alice)
     response = client.get(f"/seller/orders/?{query}")
     assert response.status_code == 200
     assert order.number in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("sort=x", "一覧から選び直してください。"),
+        ("from=x&to=2026-99-99", "日付を「2026-07-08」の形で入力してください。"),
+        ("q=%00", "使用できない文字が含まれています。"),
+    ],
+)
+def test_what_cannot_be_read_in_a_field_finds_nothing_and_is_said_beside_it(cast, client, query, sentence):
+    order = cast.order()
+    client.force_login(cast.alice)
+    page = client.get(f"/seller/orders/?{query}").content.decode()
+    assert sentence in page
+    assert order.number not in page
+
+
+def test_the_total_leaves_out_what_was_cancelled_before_anything_was_charged(cast, client):
+    order = cast.order(2, 1)
+    cast.cancel(order, units={order.items.get(sku="POT-2").pk: 1})
+    client.force_login(cast.alice)
+    page = client.get(f"/seller/orders/{order.number}/").content.decode()
+    assert "合計 ￥2,300" in page
+    assert "キャンセル済み −￥1,000" in page
+    client.force_login(cast.dora)
+    for path in ("/account/orders/", f"/account/orders/{order.number}/"):
+        page = client.get(path).content.decode()
+        assert "￥2,300" in page
+        assert "￥3,300" not in page
+        assert "（￥1,000 は請求されません）" in page
+
+
+def test_a_buyer_whose_order_was_charged_is_told_of_a_refund(cast, client):
+    order = cast.order(1, 1)
+    first = order.items.order_by("pk")[0]
+    cast.confirm(order, units={first.pk: 1})
+    client.force_login(cast.dora)
+    told, not_told = "キャンセルした商品の代金を返金します。", "請求されません"
+    page = client.get(f"/account/orders/{order.number}/request-cancellation/").content.decode()
+    assert told in page
+    assert not_told not in page
+    cast.request(order)
+    for path in ("/account/orders/", f"/account/orders/{order.number}/"):
+        page = client.get(path).content.decode()
+        assert told in page
+        assert not_told not in page
+
+
+def test_a_list_says_how_many_units_of_a_line_were_cancelled_already(cast, client):
+    order = cast.order(3, 1)
+    pot, _can = order.items.order_by("pk")
+    cast.cancel(order, units={pot.pk: 1})
+    client.force_login(cast.alice)
+    for path in ("/seller/orders/", f"/seller/orders/cancel/?order={order.number}"):
+        page = client.get(path).content.decode()
+        assert page.count("（うち1点はキャンセル済み）") == 1, path
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("requested=1&sort=newest", "回答期限が近い順"),
+        ("late=1&sort=newest", "出荷予定日が古い順"),
+        ("due=1&sort=answer", "自動キャンセルが近い順"),
+        ("requested=1", ""),
+        ("sort=newest", ""),
+        ("status=shipped", ""),
+    ],
+)
+def test_a_filter_that_sorts_by_itself_says_so(cast, client, query, says):
+    cast.request(cast.order(placed_at=NOON - timedelta(days=9), ship_by=NOON.date() - timedelta(days=6)))
+    client.force_login(cast.alice)
+    page = client.get(f"/seller/orders/?{query}").content.decode()
+    assert ("絞り込みの条件により、" in page) is bool(says)
+    assert says in page
+
+
+@pytest.mark.parametrize("act", ["cancel-items", "decline", "confirm-shipment"])
+def test_whoever_opens_a_page_of_a_requested_order_has_seen_the_request(cast, client, act):
+    order = cast.order(2)
+    cast.request(order)
+    client.force_login(cast.alice)
+    assert client.get(f"/seller/orders/{order.number}/{act}/").status_code == 200
+    assert order.requests.get().seen_by_seller_at == LATER
+
+
+def test_the_shop_reads_the_explanation_that_it_declined_with(cast, client):
+    order = cast.order()
+    cast.request(order)
+    cast.decline(order, reason=DeclineReason.OTHER, text="名入れを始めています。")
+    client.force_login(cast.alice)
+    assert "名入れを始めています。" in client.get(f"/seller/orders/{order.number}/").content.decode()

@@ -11,9 +11,10 @@ from django.utils import timezone
 
 from accounts.actors import Actor, Door, Role
 from accounts.queries import seller_by_reference, sellers
+from orders import import_records as records
 from orders import imports
 from orders.files import ENCODINGS
-from orders.imports.wording import line_sentence
+from orders.imports.wording import file_sentence, line_sentence
 from orders.models import Import, ImportLine
 
 BY = Actor(Role.SYSTEM, Door.COMMAND)
@@ -46,7 +47,7 @@ class Command(BaseCommand):
             with path.open("rb") as content:
                 if not content.seekable():
                     raise CommandError(f"{path} cannot be read twice; save it as a file first.")
-                opened = imports.open_import(seller=seller, file_name=path.name, by=BY, now=timezone.now())
+                opened = records.open_import(seller=seller, file_name=path.name, by=BY, now=timezone.now())
                 done = imports.run_import(
                     import_id=opened.pk,
                     content=content,
@@ -62,7 +63,8 @@ class Command(BaseCommand):
 
     def _answer(self, done: Import, *, seconds: float) -> None:
         if done.state == Import.State.FATAL:
-            raise CommandError(f"{done.file_name}: {done.error}")
+            why = file_sentence(done.error_code, done.error_facts)
+            raise CommandError(f"{done.file_name}: {done.error_code}: {why}")
         self.stdout.write(f"Layout     {done.layout}, {done.encoding}")
         self.stdout.write(f"Lines      {done.lines_read} read, {done.lines_refused} refused")
         self.stdout.write(
