@@ -53,7 +53,9 @@ def locks_before_writes() -> Iterator[CaptureQueriesContext]:
     locks = [
         index for index, sql in enumerate(said) if re.search(r'FROM "orders_order".* ORDER BY .* FOR UPDATE', sql)
     ]
-    writes = [index for index, sql in enumerate(said) if re.match(r"\s*(INSERT|UPDATE|DELETE)\b", sql)]
+    writes = [
+        index for index, sql in enumerate(said) if re.search(r"\b(INSERT INTO|DELETE FROM|(?<!FOR )UPDATE)\b", sql)
+    ]
     assert locks, said
     assert writes, said
     assert locks[0] < writes[0], said[: locks[0] + 1]

@@ -143,6 +143,8 @@ def no_mails(monkeypatch) -> None:
     """Deliveries of mails count as done; nothing is rendered."""
     monkeypatch.setattr("cancellations.notices.send", lambda mail, delivery, now: None)
     monkeypatch.setattr("shipments.notices.send", lambda mail, delivery, now: None)
+    monkeypatch.setattr("messaging.notices.send", lambda mail, delivery, now: None)
+    monkeypatch.setattr("payments.notices.send", lambda mail, delivery, now: None)
 
 
 def deliver(now: datetime = LATER) -> int:

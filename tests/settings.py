@@ -21,7 +21,8 @@ if "PORTAL_TEST_CHILD" not in os.environ:
         "DEMO": "on",
         "SECRET_KEY": "only-for-tests-" + "abcdefghijklmnopqrstuvwxyz" * 2,
         "PORTAL_ENV_FILE": os.devnull,
-        "PORTAL_PROCESS": "web",
+        # The patient kind: tests empty and drop whole databases, several at a time.
+        "PORTAL_PROCESS": "report",
         "PORTAL_VAR": str(bootstrap.ROOT / "var" / "tests"),
         "REDIS_PREFIX": f"portal-test-{_process}:",
         "CELERY_QUEUE": f"portal-test-{_process}",

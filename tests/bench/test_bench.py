@@ -11,7 +11,23 @@ import pytest
 
 from sellercentral.bootstrap import ROOT
 
-PAGES = ["first", "newest", "status", "deep", "search.number", "search.email", "search.sku", "search.name"]
+PAGES = [
+    "first",
+    "newest",
+    "status",
+    "deep",
+    "ship_by",
+    "partly",
+    "cancelled",
+    "requested",
+    "late",
+    "due",
+    "period",
+    "search.number",
+    "search.email",
+    "search.sku",
+    "search.name",
+]
 AGAINST_FIRST = ["deep", "search.number", "search.email", "search.sku", "search.name"]
 ROWS = {
     *(f"page.{page}" for page in PAGES),
@@ -21,6 +37,9 @@ ROWS = {
     "page.statements",
     "cancel",
     "cancel.statements",
+    "bulk",
+    "bulk.transaction",
+    "import",
     "sweep",
     "sweep.transaction",
 }

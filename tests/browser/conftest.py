@@ -16,6 +16,7 @@ from accounts.models import Membership, Seller, User
 from events.actions import deliver_due
 from events.models import SentMail
 from tests import factories
+from tests.browser.hand import PHONE, WAYS, Hand, Way
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Floor:
     alice: User
     rei: User
     dora: User
+    olga: User
 
     def order(self, *, minutes_ago: float = 60, **fields):
         """An order of dora's, placed some minutes ago."""
@@ -70,6 +72,7 @@ def floor(transactional_db, live_server) -> Floor:
         alice=factories.member(shop, Membership.Role.OWNER, "alice@seller.example", "有栖川 アリス"),
         rei=factories.member(shop, Membership.Role.READ_ONLY, "rei@seller.example", "林 玲"),
         dora=factories.person("dora@buyer.example", "土井 ドーラ"),
+        olga=factories.person("olga@operator.example", "織田 オルガ", is_staff=True, operator_role="ADMIN"),
     )
 
 
@@ -102,3 +105,20 @@ def visit(browser: Browser, browser_context_args, console, floor: Floor) -> Iter
 def script(request: pytest.FixtureRequest) -> bool:
     """Every act works both ways."""
     return request.param
+
+
+@pytest.fixture(params=WAYS.values(), ids=WAYS.keys())
+def way(request: pytest.FixtureRequest) -> Way:
+    return request.param
+
+
+@pytest.fixture
+def at(floor, visit, way) -> Callable[[User | None, str], Hand]:
+    """Somebody at a page, working the way of this test."""
+
+    def sit_down(user: User | None, path: str) -> Hand:
+        User.objects.update(language=way.language)
+        options = PHONE if way.on_phone else {}
+        return Hand(visit(user, path, script=way.script, locale=way.language, **options), way)
+
+    return sit_down

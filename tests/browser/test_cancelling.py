@@ -150,10 +150,42 @@ def test_another_reason_with_an_open_request_is_talked_out_of(floor, visit, scri
         "購入者からのキャンセルリクエストがあります。"
         "理由に「購入者によるキャンセル」を選択すると、キャンセル率に影響しません。"
     )
+    if not script:
+        page.get_by_role("button", name="理由を変更する").click()
     page.get_by_label("キャンセルの理由", exact=True).select_option("購入者によるキャンセル")
-    page.get_by_role("button", name="このままキャンセルする").click()
+    expect(page.locator("#ask")).to_have_count(0)
+    page.get_by_role("button", name="送信").click()
     expect(page.locator("#said")).to_contain_text("キャンセル率への影響：なし")
     assert Cancellation.objects.get(order=order).code == "BUY-1"
+
+
+def test_the_question_goes_and_what_was_typed_stays(floor, visit, script):
+    order = floor.order()
+    page = visit(floor.alice, f"/seller/orders/{order.number}/", script=script)
+    page.get_by_label("キャンセルの理由", exact=True).select_option("在庫切れ")
+    page.get_by_label("出品者メモ").fill("電話あり")
+    page.get_by_role("button", name="送信").click()
+    expect(page.locator("#ask")).to_be_visible()
+    page.get_by_label("キャンセルした数量を在庫に戻す").check()
+    page.get_by_role("button", name="理由を変更する").click()
+    expect(page.locator("#ask")).to_have_count(0)
+    expect(page.get_by_role("button", name="送信")).to_be_visible()
+    expect(page.get_by_label("出品者メモ")).to_have_value("電話あり")
+    expect(page.get_by_label("キャンセルした数量を在庫に戻す")).to_be_checked()
+    expect(page.get_by_label("キャンセルの理由", exact=True)).to_have_value("NO_INVENTORY")
+    assert state_of(order) == "UNSHIPPED"
+
+
+def test_whoever_was_signed_out_keeps_what_was_typed(floor, visit):
+    order = floor.order()
+    page = visit(floor.alice, f"/seller/orders/{order.number}/")
+    page.get_by_label("出品者メモ").fill("電話あり")
+    page.context.clear_cookies()
+    page.get_by_label("キャンセルの理由", exact=True).select_option("在庫切れ")
+    expect(page.locator("#effect")).to_have_text(
+        "セッションの有効期限が切れました。送信するには、もう一度ログインしてください。"
+    )
+    expect(page.get_by_label("出品者メモ")).to_have_value("電話あり")
 
 
 def test_no_reason_is_an_error_that_leads_to_the_field(floor, visit, script):
@@ -246,6 +278,21 @@ def test_declining_needs_a_reason_and_closes_the_request(floor, visit, script):
     decline.click()
     expect(page.locator("#said")).to_contain_text("リクエストを断りました。")
     assert CancellationRequest.objects.get(order=order).status == "DECLINED"
+
+
+def test_declining_what_has_left_leads_through_the_shipment(floor, visit, script):
+    order = floor.order()
+    ask(visit(floor.dora, f"/account/orders/{order.number}/request-cancellation/", script=script))
+    page = visit(floor.alice, f"/seller/orders/{order.number}/decline/", script=script)
+    page.get_by_label("断る理由").select_option("すでに発送した")
+    page.get_by_role("main").get_by_role("button", name="リクエストを断る").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("出荷通知の送信")
+    assert CancellationRequest.objects.get(order=order).status == "OPEN"
+    page.get_by_label("すでに発送済みです").check()
+    page.get_by_label("お問い合わせ番号").fill("4421-9987-0012")
+    page.get_by_role("button", name="出荷通知を送信").click()
+    expect(page.locator("#said")).to_contain_text("キャンセルリクエストは終了しました。")
+    assert CancellationRequest.objects.get(order=order).close_reason == "SHIPPED"
 
 
 def test_two_tabs_make_one_request(floor, visit, script):

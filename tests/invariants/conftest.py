@@ -8,6 +8,7 @@ import pytest
 from accounts.models import Membership, Seller
 from cancellations import actions as cancelling
 from cancellations.actions import CancelTarget, DeclineTarget, RequestTarget, WithdrawTarget
+from cancellations.models import BulkCancellation, BulkCancellationLine
 from cancellations.policy import DeclineReason, Interlock, Reason
 from events.actions import deliver_due
 from events.models import Delivery
@@ -71,9 +72,9 @@ def shop(db, monkeypatch) -> Shop:
         cancelling.request_cancellation(targets=[target], by=by_dora, now=now)
 
     deliver(NOON)
-    cancelling.cancel(targets=[CancelTarget(orders["direct"].pk, Reason.BUYER_DIRECT)], by=by_dora, now=NOON)
     for name in ("approved", "requested", "asked"):
         request(name, later)
+    cancelling.cancel(targets=[CancelTarget(orders["direct"].pk, Reason.BUYER_DIRECT)], by=by_dora, now=NOON)
     cancelling.withdraw(targets=[WithdrawTarget(orders["asked"].pk)], by=by_dora, now=later)
     request("asked", later)
     decline = DeclineTarget(orders["asked"].pk, DeclineReason.IN_PRODUCTION)
@@ -101,8 +102,29 @@ def shop(db, monkeypatch) -> Shop:
         by=by_seller,
         now=later,
     )
+    cancelling.remind_of_requests(now=later + timedelta(days=1))
     Order.objects.exclude(pk=orders["auto"].pk).update(auto_cancel_due_at=NOON + timedelta(days=30))
     due = orders["auto"].auto_cancel_due_at
+    for days in (1, 5, 7):
+        cancelling.warn_late(now=due - timedelta(days=8 - days) + timedelta(hours=9))
+    deliver(due)
+    bulk = BulkCancellation.objects.create(
+        seller=seller,
+        started_by=alice,
+        started_at=later,
+        finished_at=later,
+        state=BulkCancellation.State.DONE,
+        orders_in_all=1,
+        orders_done=1,
+    )
+    bulk.lines.create(
+        position=1,
+        order=orders["counted"],
+        reason=Reason.NO_INVENTORY,
+        expected_version=1,
+        result=BulkCancellationLine.Result.DONE,
+        counted=True,
+    )
     cancelling.cancel_overdue(now=due)
     deliver(due)
     assert set(Delivery.objects.values_list("state", flat=True)) == {"DELIVERED"}

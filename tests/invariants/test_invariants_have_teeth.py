@@ -5,9 +5,14 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
+from accounts.actions import silence_mails
 from sellercentral.invariants import BY_ID
 from tests import factories
 from tests.books import offences
+from tests.cast import cast, no_mails
+from tests.factories import NOON
+
+__all__ = ["cast", "no_mails"]
 
 # Invariant, what is planted in plain words, the statement that plants it, and the offender's key or the statement
 # that finds it. {unshipped}, {shipped} … are the keys of the shop's orders, {item} of an item of {unshipped}.
@@ -378,6 +383,87 @@ PLANTED = [
         "UPDATE payments_refund SET amount = amount - 0.5 WHERE order_id = {shipped}",
         "{shipped}",
     ),
+    (
+        "INV-36",
+        "a warning of an order that the marketplace ships",
+        "UPDATE orders_order SET fulfillment_channel = 'MARKETPLACE' WHERE id = {requested}",
+        "SELECT min(id) FROM cancellations_shipwarning WHERE order_id = {requested}",
+    ),
+    (
+        "INV-36",
+        "a second warning without the first",
+        "DELETE FROM cancellations_shipwarning WHERE order_id = {requested} AND kind = 'W1'",
+        "SELECT id FROM cancellations_shipwarning WHERE order_id = {requested} AND kind = 'W2'",
+    ),
+    (
+        "INV-36",
+        "a warning told to another shop",
+        (
+            "UPDATE events_event SET subject = 'seller:{other_shop}'"
+            " WHERE id IN (SELECT event_id FROM cancellations_shipwarning WHERE kind = 'W3')"
+        ),
+        "SELECT min(id) FROM cancellations_shipwarning WHERE kind = 'W3'",
+    ),
+    (
+        "INV-37",
+        "a warning a second before nine o'clock",
+        (
+            "UPDATE cancellations_shipwarning SET warned_at = warned_at - interval '1 second'"
+            " WHERE order_id = {requested} AND kind = 'W2'"
+        ),
+        "SELECT id FROM cancellations_shipwarning WHERE order_id = {requested} AND kind = 'W2'",
+    ),
+    (
+        "INV-38",
+        "a warning for somebody who had stopped it",
+        (
+            "INSERT INTO accounts_mailsetting (user_id, mail, silenced_at)"
+            " SELECT id, 'M-15', timestamptz '{moment}' - interval '20 days' FROM accounts_user"
+        ),
+        (
+            "SELECT min(d.id) FROM events_delivery AS d JOIN events_event AS e ON e.id = d.event_id"
+            " WHERE e.name = 'orders.past_ship_by'"
+        ),
+    ),
+    (
+        "INV-38",
+        "a mail of a buyer's own cancellation for somebody who had stopped it",
+        (
+            "INSERT INTO accounts_mailsetting (user_id, mail, silenced_at)"
+            " SELECT id, 'M-07', timestamptz '{moment}' - interval '20 days' FROM accounts_user"
+        ),
+        (
+            "SELECT min(d.id) FROM events_delivery AS d JOIN events_event AS e ON e.id = d.event_id"
+            " WHERE e.order_id = {direct} AND e.name = 'order.cancelled' AND d.listener = 'mail_seller'"
+        ),
+    ),
+    (
+        "INV-39",
+        "a bulk that is done with an order left unanswered",
+        "UPDATE cancellations_bulkcancellationline SET result = ''",
+        "SELECT id FROM cancellations_bulkcancellation",
+    ),
+    (
+        "INV-39",
+        "a bulk that lost one of its orders",
+        "DELETE FROM cancellations_bulkcancellationline",
+        "SELECT id FROM cancellations_bulkcancellation",
+    ),
+    (
+        "INV-40",
+        "a reminder of a request that was decided",
+        "UPDATE cancellations_cancellationrequest SET remind_at = requested_at WHERE order_id = {approved}",
+        "SELECT id FROM cancellations_cancellationrequest WHERE order_id = {approved}",
+    ),
+    (
+        "INV-40",
+        "a reminder after the answer was due",
+        (
+            "UPDATE cancellations_cancellationrequest SET remind_at = response_due_at + interval '1 second'"
+            " WHERE order_id = {requested}"
+        ),
+        "SELECT id FROM cancellations_cancellationrequest WHERE order_id = {requested}",
+    ),
 ]
 
 
@@ -429,6 +515,35 @@ def test_every_invariant_has_a_planted_violation():
             ),
         ),
         (
+            "an overdue order that came in five minutes ago",
+            (
+                "UPDATE orders_order SET auto_cancel_due_at = timestamptz '{moment}' - interval '9 d',"
+                " last_updated_at = timestamptz '{moment}' - interval '5 minutes' WHERE status = 'UNSHIPPED'"
+            ),
+        ),
+        (
+            "an order without a ship-by date",
+            "UPDATE orders_order SET ship_by_date = NULL, auto_cancel_due_at = NULL WHERE id = {unshipped}",
+        ),
+        (
+            "a mail that somebody stopped after it came",
+            (
+                "INSERT INTO accounts_mailsetting (user_id, mail, silenced_at)"
+                " SELECT id, 'M-15', '{moment}' FROM accounts_user"
+            ),
+        ),
+        (
+            "a warning of an order whose ship-by date was moved since",
+            (
+                "UPDATE orders_order SET ship_by_date = ship_by_date + 20, version = version + 1"
+                " WHERE id IN (SELECT order_id FROM cancellations_shipwarning);"
+                " INSERT INTO events_event (name, order_id, order_version, subject, role, door, actor_name,"
+                " happened_at, payload) SELECT 'order.extended', id, version, '', 'MARKETPLACE', 'ADMIN', '',"
+                " last_updated_at, '{{}}' FROM orders_order"
+                " WHERE id IN (SELECT order_id FROM cancellations_shipwarning)"
+            ),
+        ),
+        (
             "a due order on hold",
             (
                 "UPDATE orders_order SET auto_cancel_due_at = timestamptz '{moment}' - interval '9 d',"
@@ -454,9 +569,27 @@ def test_every_invariant_has_a_planted_violation():
 )
 def test_what_is_only_on_its_way_is_no_offence(shop, _case, plant):
     with connection.cursor() as cursor:
-        cursor.execute(plant.format(moment=shop.now.isoformat()))
+        cursor.execute(plant.format(moment=shop.now.isoformat(), unshipped=shop["unshipped"].pk))
         assert cursor.rowcount > 0
     assert offences(now=shop.now) == {}
+
+
+def test_somebody_who_joins_later_need_not_have_been_told(cast, no_mails):
+    shop_without_people = factories.shop("あとから人が入る店")
+    order = factories.order(shop_without_people, cast.dora)
+    cast.cancel_alone(order)
+    factories.member(shop_without_people, "OWNER", "late@seller.example", "後藤 新")
+    asked = factories.order(shop_without_people, cast.dora)
+    cast.request(asked)
+    assert offences(now=NOON, only=["INV-10"]) == {}
+
+
+def test_a_shop_whose_people_all_stopped_a_mail_need_not_have_it(cast, no_mails):
+    for person in (cast.alice, cast.bob):
+        silence_mails(user_id=person.pk, mails={"M-07"}, now=NOON)
+    cast.request(cast.order())
+    cast.cancel_alone(cast.order())
+    assert offences(now=NOON, only=["INV-10", "INV-38"]) == {}
 
 
 def test_a_delivery_is_forgotten_by_the_clock_alone(shop):

@@ -3,17 +3,20 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import Membership, Seller, User
-from cancellations.actions import CancelTarget, cancel
-from cancellations.models import Cancellation, SweepRun
+from cancellations.actions import CancelTarget, cancel, start_bulk
+from cancellations.actions.bulk import ORDERS_PER_STEP
+from cancellations.models import BulkCancellation, Cancellation, SweepRun
 from cancellations.policy import Reason
 from events.actions import deliver_due
 from events.models import Delivery, Event, SentMail
+from orders import queries as order_queries
 from orders.models import Order
 from payments.models import Authorization
-from tests import factories
+from tests import factories, processes
 from tests.books import offences
 from tests.factories import seller_actor
 
@@ -142,3 +145,42 @@ def test_an_emptied_redis_alone_loses_nothing_f23(stage: Stage, shop):
     stage.eventually(drained, "every delivery")
     all_done_once(orders)
     assert stage.sink.copies == dict.fromkeys(mail_ids(), 1)
+
+
+def test_a_worker_killed_in_the_middle_of_a_bulk_leaves_whole_steps_and_the_next_one_ends_it(stage: Stage, shop):
+    """Somebody holds an order of the second step, so that the worker stands there when it is killed."""
+    seller, alice, _ = shop
+    orders = place_reserved(shop, ORDERS_PER_STEP + 20, overdue=False)
+    targets = [CancelTarget(order.pk, Reason.NO_INVENTORY, expected_version=order.version) for order in orders]
+    bulk = start_bulk(seller_id=seller.pk, targets=targets, by=seller_actor(alice), now=timezone.now())
+    with transaction.atomic():
+        order_queries.lock_orders([orders[-1].pk])
+        worker = stage.worker()
+        start_waiting_bulks(stage)
+        stage.eventually(somebody_waits_for_us, "the worker at the order that is held")
+        worker.kill()
+        bulk.refresh_from_db()
+        assert (bulk.state, bulk.orders_done) == ("IN_PROGRESS", ORDERS_PER_STEP)
+        assert Cancellation.objects.count() == ORDERS_PER_STEP
+    stage.beat()
+    stage.worker()
+    start_waiting_bulks(stage)
+    stage.eventually(lambda: BulkCancellation.objects.filter(state="DONE").exists(), "the whole bulk")
+    stage.eventually(drained, "every mail")
+    assert list(bulk.lines.values_list("result", flat=True).distinct()) == ["DONE"]
+    all_done_once(orders)
+    assert stage.sink.copies == dict.fromkeys(mail_ids(), 1)
+
+
+def start_waiting_bulks(stage: Stage) -> None:
+    """What beat does every minute."""
+    task = "cancellations.tasks.start_waiting_bulk_cancellations"
+    stage.start(processes.celery("call", task, "--queue", stage.name), says="").popen.wait(60)
+
+
+def somebody_waits_for_us() -> bool:
+    """Whether another process waits for a lock of this test's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # else the first look is repeated within a transaction
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+        return bool(cursor.fetchone()[0])

@@ -11,11 +11,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import Error, connection, transaction
 
+from cancellations.actions import cancel_overdue
 from cancellations.models import Cancellation
 from events.models import Event
 from orders import queries as order_queries
@@ -162,6 +163,26 @@ def goes_wrong(acts: Sequence[Act], check: Callable[[list], None]) -> bool:
     except AssertionError:
         return True
     return False
+
+
+# --- the sweep ----------------------------------------------------------------------------------------------
+
+# When the orders of the cast are cancelled automatically.
+DUE = datetime(2026, 7, 11, 15, 0, tzinfo=UTC)
+
+
+def sweep(order: Order) -> Outcome:
+    """The sweep's answer about an order: it picks for itself, and skips what somebody else holds."""
+    outcomes = [one for one in cancel_overdue(now=DUE) if one.order_id == order.pk]
+    status = Order.objects.get(pk=order.pk).status
+    return outcomes[0] if outcomes else Outcome(order.pk, Result.ERROR, "SKIPPED", status)
+
+
+def beside(act: Act) -> Any:
+    """Let somebody act on a connection of their own, who must not wait for this one; return the answer."""
+    runner = Runner(act)
+    runner.start()
+    return runner.result()
 
 
 # --- what is always asserted --------------------------------------------------------------------------------

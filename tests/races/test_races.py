@@ -2,29 +2,30 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from decimal import Decimal
 
 import pytest
 from django.db import transaction
 
-from accounts.actors import Door
-from cancellations.actions import CancelTarget, cancel, cancel_overdue
+from accounts.actors import PAYMENT, Door
+from cancellations.actions import cancel_overdue
 from cancellations.models import Cancellation, CancellationRequest
 from cancellations.policy import Interlock, Reason
 from events.actions import once
 from events.models import Event, IdempotencyKey
+from orders.actions import hold
 from orders.models import Order
 from orders.outcomes import Outcome, Result
 from payments.models import Charge
+from payments.refunds import RefundTarget, refund
+from payments.rules import RefundReason
 from tests.books import offences
-from tests.cast import LATER, Cast, names_of
+from tests.cast import LATER, Cast, deliver, lines_of, names_of
 from tests.factories import NOON, seller_actor
 from tests.races import arena
-from tests.races.arena import Act, at_once, forced, goes_wrong, storm, winner_of, without_locks
+from tests.races.arena import DUE, Act, forced, goes_wrong, storm, sweep, winner_of, without_locks
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-DUE = datetime(2026, 7, 11, 15, 0, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -86,17 +87,119 @@ def requested(cast: Cast) -> Order:
     return order
 
 
-def sweep(order: Order) -> Outcome:
-    """The sweep's answer about an order: it picks for itself, and skips what somebody else holds."""
-    outcomes = [one for one in cancel_overdue(now=DUE) if one.order_id == order.pk]
-    return outcomes[0] if outcomes else Outcome(order.pk, Result.ERROR, "SKIPPED", _status_of(order))
+def declined_or_cancelled(code: str) -> Callable[[Order, int], None]:
+    """The first act declines or withdraws and the order goes on; the second cancels it under this code."""
+
+    def after(order: Order, won: int) -> None:
+        if won == 0:
+            assert not Cancellation.objects.filter(order=order).exists()
+            assert CancellationRequest.objects.get(order=order).status in {"DECLINED", "WITHDRAWN"}
+            assert offences(now=NOON) == {}
+        else:
+            assert arena.assert_cancelled_once(order).code == code
+
+    return after
 
 
-def _status_of(order: Order) -> str:
-    return Order.objects.get(pk=order.pk).status
+def requested_or_cancelled(order: Order, won: int) -> None:
+    """The first act asks, the second cancels without having seen it."""
+    if won == 0:
+        arena.assert_sound_and_told_once(order, "cancellation.requested")
+        assert not Cancellation.objects.filter(order=order).exists()
+    else:
+        assert arena.assert_cancelled_once(order).code == "SEL-1"
+        assert not CancellationRequest.objects.filter(order=order).exists()
+
+
+def ended_as(*statuses: str) -> Callable[[Order, int], None]:
+    """Both acts end the request; its status is the winner's."""
+
+    def after(order: Order, won: int) -> None:
+        assert CancellationRequest.objects.get(order=order).status == statuses[won]
+        assert offences(now=NOON) == {}
+
+    return after
+
+
+def two_of_three_gone(order: Order, won: int) -> None:
+    """Two of three units are cancelled or shipped, never four; one is open."""
+    line = order.items.get()
+    assert (line.quantity_ordered, line.quantity_open) == (3, 1)
+    assert offences(now=NOON) == {}
+
+
+def held_or_shipped(order: Order, won: int) -> None:
+    """The first act holds, the second ships."""
+    order.refresh_from_db()
+    if won == 0:
+        assert (order.on_hold, order.shipments.count(), order.charges.count()) == (True, 0, 0)
+        assert offences(now=NOON) == {}
+    else:
+        assert order.on_hold is False
+        arena.assert_shipped_once(order)
+
+
+def two_units(order: Order) -> dict[int, int]:
+    return dict.fromkeys(lines_of(order), 2)
+
+
+def charged(cast: Cast) -> Order:
+    """One of 1,000 yen with 300 for sending, confirmed as sent and charged."""
+    order = cast.order()
+    deliver(NOON)
+    cast.confirm(order)
+    return order
+
+
+def give_back(cast: Cast, order: Order, amount: int) -> Outcome:
+    target = RefundTarget(order.pk, RefundReason.RETURN, beside=Decimal(amount))
+    return refund(targets=[target], by=cast.seller, now=LATER)[0]
+
+
+def partly_charged(cast: Cast) -> Order:
+    """Two lines of 1,000 yen, the first confirmed as sent: charged, one unit open."""
+    order = cast.order(1, 1)
+    deliver(NOON)
+    cast.confirm(order, {lines_of(order)[0]: 1})
+    return order
+
+
+def give_all_back(cast: Cast, order: Order) -> Outcome:
+    target = RefundTarget(order.pk, RefundReason.RETURN, whole=True, expected_version=order.version + 1)
+    return refund(targets=[target], by=cast.seller, now=LATER)[0]
+
+
+def given_back_once(order: Order, won: int) -> None:
+    """800 of 1,300 went back, and not 800 twice."""
+    assert [row.amount for row in order.refunds.all()] == [800]
+    assert offences(now=NOON) == {}
 
 
 RACES = {
+    "R-18 two refund 800 of 1,300 each": Race(
+        prepare=charged,
+        acts=lambda cast, order: [lambda: give_back(cast, order, 800), lambda: give_back(cast, order, 800)],
+        losses=("REFUND_EXCEEDS_CHARGE", "REFUND_EXCEEDS_CHARGE"),
+        after=given_back_once,
+    ),
+    "R-18 a refund of all and the cancellation of the open rest": Race(
+        prepare=partly_charged,
+        acts=lambda cast, order: [
+            lambda: give_all_back(cast, order),
+            lambda: cast.cancel(order, units={lines_of(order)[1]: 1}, expected_version=order.version + 1),
+        ],
+        losses=("VERSION_CONFLICT", "VERSION_CONFLICT"),
+        after=lambda order, won: (offences(now=NOON) == {} or pytest.fail("the books are wrong")) and None,
+    ),
+    "R-19 payment refused and the buyer's direct cancel": Race(  # E20
+        prepare=lambda cast: cast.order(verified=False),
+        acts=lambda cast, order: [
+            lambda: cast.cancel_alone(order),
+            lambda: cast.cancel(order, Reason.PAYMENT_FAILED, by=PAYMENT, now=NOON),
+        ],
+        losses=("ORDER_NOT_CANCELABLE", "ORDER_NOT_CANCELABLE"),
+        after=cancelled_by("BUY-0", "MKT-3"),
+    ),
     "R-01 buyer's direct cancel and confirm": Race(
         prepare=lambda cast: cast.order(),
         acts=lambda cast, order: [lambda: cast.cancel_alone(order), lambda: cast.confirm(order, now=NOON)],
@@ -143,6 +246,57 @@ RACES = {
             if won == 0
             else arena.assert_shipped_once(order)
         ),
+    ),
+    "R-04 request and seller's cancel": Race(
+        prepare=lambda cast: cast.order(),
+        acts=lambda cast, order: [
+            lambda: cast.request(order),
+            lambda: cast.cancel(order, Reason.NO_INVENTORY, expected_version=1),
+        ],
+        losses=("ORDER_NOT_CANCELABLE", "VERSION_CONFLICT"),
+        after=requested_or_cancelled,
+    ),
+    "R-06 withdraw and decline": Race(
+        prepare=requested,
+        acts=lambda cast, order: [lambda: cast.withdraw(order), lambda: cast.decline(order)],
+        losses=("REQUEST_NOT_OPEN", "REQUEST_NOT_OPEN"),
+        after=ended_as("WITHDRAWN", "DECLINED"),
+    ),
+    "R-07 one colleague declines, another approves": Race(
+        prepare=requested,
+        acts=lambda cast, order: [
+            lambda: cast.decline(order),
+            lambda: cast.cancel(order, Reason.BUYER_CANCELED, expected_version=2, by=seller_actor(cast.bob)),
+        ],
+        losses=("REQUEST_NOT_OPEN", "VERSION_CONFLICT"),
+        after=declined_or_cancelled("BUY-1"),
+    ),
+    "R-16 two cancel two of the same three units": Race(
+        prepare=lambda cast: cast.order(3),
+        acts=lambda cast, order: [
+            lambda: cast.cancel(order, units=two_units(order)),
+            lambda: cast.cancel(order, units=two_units(order), by=seller_actor(cast.bob)),
+        ],
+        losses=("QUANTITY_EXCEEDS_OPEN", "QUANTITY_EXCEEDS_OPEN"),
+        after=two_of_three_gone,
+    ),
+    "R-17 one cancels two of three units, another ships two": Race(
+        prepare=lambda cast: cast.order(3),
+        acts=lambda cast, order: [
+            lambda: cast.cancel(order, units=two_units(order)),
+            lambda: cast.confirm(order, two_units(order)),
+        ],
+        losses=("QUANTITY_EXCEEDS_OPEN", "QUANTITY_EXCEEDS_OPEN"),
+        after=two_of_three_gone,
+    ),
+    "R-32 the operator holds, the seller confirms": Race(
+        prepare=lambda cast: cast.order(),
+        acts=lambda cast, order: [
+            lambda: hold(order_ids=[order.pk], note="x", by=cast.operator, now=LATER)[0],
+            lambda: cast.confirm(order),
+        ],
+        losses=("ORDER_NOT_CANCELABLE", "ORDER_ON_HOLD"),
+        after=held_or_shipped,
     ),
 }
 each_race = pytest.mark.parametrize("race", RACES.values(), ids=RACES)
@@ -332,26 +486,3 @@ def test_without_the_lock_two_sweeps_cancel_the_same_order(cast, monkeypatch):  
     orders = cast.orders(2)
     with without_locks(monkeypatch):
         assert goes_wrong([lambda: cancel_overdue(now=DUE)] * 2, lambda answers: check_swept(orders, answers))
-
-
-# --- batches that cross (R-26) ------------------------------------------------------------------------------
-
-
-def test_batches_that_name_the_same_orders_the_other_way_round_do_not_deadlock(cast):  # R-26
-    def prepare():
-        keys = [order.pk for order in cast.orders(8)]
-
-        def cancel_all(order_of):
-            targets = [CancelTarget(key, Reason.OTHER) for key in order_of]
-            return lambda: cancel(targets=targets, by=cast.seller, now=LATER)
-
-        return [cancel_all(keys), cancel_all(keys[::-1])]
-
-    def check(answers):
-        done = sorted(one.order_id for outcomes in answers for one in outcomes if one.result == Result.DONE)
-        assert done == sorted({one.order_id for one in answers[0]})
-        assert {one.result for outcomes in answers for one in outcomes} == {Result.DONE, Result.NO_CHANGE}
-
-    storm(prepare, check, rounds=max(arena.ROUNDS // 3, 5))
-    assert offences(now=NOON) == {}
-    assert at_once() == []

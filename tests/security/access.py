@@ -7,7 +7,20 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from . import cast
-from .cast import ANONYMOUS, EVERYBODY, MAY_ACT, NO_ROLE, OPERATOR, OPERATORS, SHOP_PEOPLE, SIGNED_IN, Body
+from .cast import (
+    ANONYMOUS,
+    BOTH,
+    EVERYBODY,
+    MAY_ACT,
+    NO_ROLE,
+    OPERATOR,
+    OPERATORS,
+    OTHER_SELLER,
+    OWNER,
+    SHOP_PEOPLE,
+    SIGNED_IN,
+    Body,
+)
 
 READ = frozenset({"GET", "HEAD"})
 POST = frozenset({"POST"})
@@ -19,7 +32,8 @@ class Rule:
     """Who is let in, by which methods, and what they are answered.
 
     A page about an order names the cast's order it is tried with, what its form sends, and whose order it must
-    be: for everybody else who is let in at all, the order does not exist.
+    be: for everybody else who is let in at all, the order does not exist. A page about something else of the shop
+    names the cast's row.
     """
 
     roles: frozenset[str]
@@ -27,16 +41,19 @@ class Rule:
     read: int = 200
     done: int | str = 302
     order: str = ""
+    row: str = ""
     owners: frozenset[str] = frozenset()
     body: Body | None = None
+    # Who of them may send its form; everybody, if nothing is said.
+    posts: frozenset[str] | None = None
 
     def expected(self, role: str, method: str) -> int | str:
         """The status of the answer; `login` for being sent to sign in."""
         if method not in self.methods:
             return 405
-        if role not in self.roles:
+        if role not in self.roles or (method == "POST" and self.posts is not None and role not in self.posts):
             return "login" if role == ANONYMOUS else 403
-        if self.order and role not in self.owners:
+        if (self.order or self.row) and role not in self.owners:
             return 404
         return self.done if method == "POST" else self.read
 
@@ -61,24 +78,55 @@ def of_buyer(order: str, *, acts: Body | None = None, shows: bool = True) -> Rul
 ACCESS = {
     "home": page(SIGNED_IN, read=302),
     "login": page(EVERYBODY, methods=READ | POST, done=200),
+    "password-forgotten": page(EVERYBODY, methods=READ | POST, done=200),
+    "password-link": Rule(frozenset(EVERYBODY), read=302, row="link", owners=frozenset(EVERYBODY)),
+    "password-new": page(EVERYBODY, methods=READ | POST, read=410, done=410),  # without a link
     "logout": page(EVERYBODY, methods=POST, done="login"),
     "language": page(EVERYBODY, methods=POST),
+    "second-factor": page(SIGNED_IN, methods=READ | POST, read=302),
+    "second-factor-set-up": page(SIGNED_IN, methods=READ | POST, done=200),
+    "favicon": page(EVERYBODY, read=302),
+    "help:index": page(EVERYBODY),
+    "help:cancelling": page(EVERYBODY),
+    "help:cancelling-several": page(EVERYBODY),
+    "help:questions": page(EVERYBODY),
+    "help:for-buyers": page(EVERYBODY),
     "health-live": page(EVERYBODY),
     "health-ready": page(EVERYBODY),
+    # Whoever signs in is nobody there: what is sent counts by its signature.
+    "provider-notices": Rule(frozenset(EVERYBODY), POST, row="provider", owners=frozenset(EVERYBODY), done=400),
     "health-status": page(OPERATORS),
     "seller:home": page(SHOP_PEOPLE),
+    "seller:figures": page(SHOP_PEOPLE, read=204),
     "seller:orders": page(SHOP_PEOPLE),
+    "seller:settings": page(SHOP_PEOPLE, methods=READ | POST, done=200),
+    "seller:people": page({OWNER, OTHER_SELLER, BOTH}, methods=READ | POST, done=200),
+    "seller:notifications": page(SHOP_PEOPLE, methods=READ | POST),
+    "seller:rules": page({OWNER, OTHER_SELLER, BOTH}, methods=READ | POST, done=200),
     "seller:order": of_seller("asked"),
     "seller:order-cancel": of_seller("asked", acts=cast.cancel_body),
     "seller:order-cancel-items": of_seller("waiting", acts=cast.cancel_items_body),
+    "seller:orders-cancel": page(MAY_ACT, methods=READ | POST, done=200),
+    "seller:orders-cancelled": Rule(MAY_ACT, row="bulk", owners=cast.OF_SELLER),
     "seller:order-decline": of_seller("asked", acts=cast.decline_body),
     "seller:order-confirm-shipment": of_seller("waiting", acts=cast.confirm_body),
+    "seller:order-refund": of_seller("charged", acts=cast.refund_body),
+    "seller:messages": page(SHOP_PEOPLE),
+    "seller:message": Rule(
+        SHOP_PEOPLE, READ | POST, order="waiting", owners=cast.OF_SELLER, body=cast.message_body, posts=MAY_ACT
+    ),
+    "seller:order-packing-slip": of_seller("asked"),
+    "seller:packing-slips": page(SHOP_PEOPLE),
+    "seller:pick-list": page(SHOP_PEOPLE),
     "buyer:account": page(SIGNED_IN),
+    "buyer:preferences": page(SIGNED_IN, methods=READ | POST, done=200),
     "buyer:orders": page(SIGNED_IN),
     "buyer:order": of_buyer("asked"),
     "buyer:order-cancel": of_buyer("fresh", acts=cast.buyer_cancel_body),
     "buyer:order-request": of_buyer("waiting", acts=cast.request_body),
     "buyer:order-withdraw": of_buyer("asked", acts=cast.withdraw_body, shows=False),
+    "buyer:messages": page(SIGNED_IN),
+    "buyer:message": of_buyer("waiting", acts=cast.message_body),
     "buyer:test-order": page(SIGNED_IN, methods=READ | POST, done=200),
 }
 
@@ -108,7 +156,12 @@ def admin_access() -> dict[str, frozenset[str]]:
         "admin:autocomplete": operator,
         "admin:view_on_site": operator,
         "admin:orders_order_act": operator,
+        "admin:orders_order_recipient": operator,
+        "admin:events_delivery_retry": nobody,
+        "admin:accounts_user_reset_second_factor": operator,
         "admin:events_sentmail_html": operator,
+        "admin:events_mailtext_edit": operator,
+        "admin:events_mailtext_preview": operator,
         "admin:auth_user_password_change": operator,
         "admin/(?P<url>.*)$": nobody,
     }

@@ -13,8 +13,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Membership, Seller, User
-from cancellations.actions import RequestTarget, request_cancellation
+from accounts.passwords import link_for
+from cancellations.actions import CancelTarget, RequestTarget, request_cancellation, start_bulk
+from cancellations.policy import Interlock, Reason
 from orders.models import Order
+from shipments.actions import ConfirmTarget, confirm_shipment
 from tests import factories
 
 ANONYMOUS = "anonymous"
@@ -56,6 +59,8 @@ class Cast:
     rival: Seller
     orders: dict[str, Order]
     now: datetime
+    # Keys of other rows of alice's shop that a page is about.
+    rows: dict[str, int | str] = field(default_factory=dict)
     _clients: dict[str, Client] = field(default_factory=dict)
 
     def client(self, role: str, **more) -> Client:
@@ -92,11 +97,20 @@ def gather() -> Cast:
     for name, age in (("fresh", timedelta(0)), ("waiting", timedelta(hours=1)), ("asked", timedelta(hours=2))):
         cast.orders[name] = place(seller, people[BUYER], placed_at=now - age)
     ask(cast.orders["asked"], people[BUYER], now=now)
+    cast.orders["charged"] = place(seller, people[BUYER], placed_at=now - timedelta(hours=3))
+    sent = ConfirmTarget(cast.orders["charged"].pk, now.date())
+    confirm_shipment(targets=[sent], interlock=Interlock.WARN, by=factories.seller_actor(people[OWNER]), now=now)
+    chosen = CancelTarget(cast.orders["waiting"].pk, Reason.OTHER, expected_version=1)
+    by = factories.seller_actor(people[OWNER])
+    cast.rows["bulk"] = start_bulk(seller_id=seller.pk, targets=[chosen], by=by, now=now).pk
     place(rival, people[OTHER_BUYER], placed_at=now)
     place(third, people[BOTH], placed_at=now)
     Membership.objects.filter(user=people[REMOVED]).delete()
     for role in people:
         cast.client(role)  # signed in now, so that no later request signs anybody in
+    people[BUYER].refresh_from_db()
+    cast.rows["provider"] = "test"
+    cast.rows["link"] = link_for(people[BUYER], now=now)
     return cast
 
 
@@ -156,6 +170,16 @@ def confirm_body(order: Order) -> dict[str, str]:
     """出荷通知の送信 of everything."""
     day = timezone.localdate().isoformat()
     return versioned(order, **take_all(order), shipped_on=day, carrier="", tracking_number="")
+
+
+def message_body(order: Order) -> dict[str, str]:
+    """A message."""
+    return {"key": KEY, "topic": "OTHER", "text": "よろしくお願いします。", "confirmed": ""}
+
+
+def refund_body(order: Order) -> dict[str, str]:
+    """返金 of an amount, with what goes back accepted."""
+    return versioned(order, reason="RETURN", how="amount", amount="100", seller_memo="", confirmed="100/")
 
 
 def buyer_cancel_body(order: Order) -> dict[str, str]:

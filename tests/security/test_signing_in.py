@@ -91,7 +91,7 @@ def test_s18_a_visitor_sent_to_sign_in_comes_back_to_a_page_that_only_shows(db, 
         ("", "%2F"),
     ):
         response = client.post(act, headers={"referer": referrer})
-        assert response["Location"] == f"/login/?next={back}"
+        assert response["Location"] == f"/login/?next={back}&ended=1"
     dora = person("dora@buyer.example", "森下 遥")
     assert (
         client.post("/login/?next=%2F%2Fevil.example%2F", {"email": dora.email, "password": PASSWORD})["Location"]
@@ -114,7 +114,7 @@ def test_s11_the_throttle_ends_after_fifteen_minutes_and_holds_others_off_nobody
     for _ in range(5):
         sign_in(client, dora.email, WRONG)
     assert sign_in(Client(), "eiji@buyer.example", PASSWORD).status_code == 302
-    LoginAttempt.objects.update(failed_at=timezone.now() - timedelta(minutes=15, seconds=1))
+    LoginAttempt.objects.update(happened_at=timezone.now() - timedelta(minutes=15, seconds=1))
     assert sign_in(client, dora.email, PASSWORD).status_code == 302
 
 
