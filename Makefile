@@ -8,15 +8,18 @@ PRODUCTION := DEMO=off DEBUG=off \
 	SECRET_KEY=only-for-the-check-k7Wq0ZpX4vN9sRt2LmYb8HcJd5FgAe1UiOoQzVx \
 	ALLOWED_HOSTS=portal.example SITE_URL=https://portal.example \
 	DATABASE_URL=postgresql://portal@db.example/portal REDIS_URL=redis://cache.example/0 \
-	EMAIL_URL=smtps://portal:secret@mail.example
+	EMAIL_URL=smtps://portal:secret@mail.example \
+	PAYMENT_PROVIDER=stripe STRIPE_SECRET_KEY=sk_only_for_the_check STRIPE_WEBHOOK_SECRET=whsec_only_for_the_check
 
-.PHONY: bench help lint lock setup tidy
+.PHONY: bench faults help lint lock screenshots setup tidy
 
 help:
-	@echo "make lint    style, types, templates, layers, migrations, production settings"
-	@echo "make tidy    put style right where a tool can"
-	@echo "make bench   measure the portal beside bare SQL; results in bench/results/"
-	@echo "make lock    pin what requirements.in and tests/requirements.in ask for"
+	@echo "make lint          style, types, templates, layers, migrations, production settings"
+	@echo "make tidy          put style right where a tool can"
+	@echo "make bench         measure the portal beside bare SQL; results in bench/results/"
+	@echo "make faults        lost servers, killed processes, storms of many rounds; ROUNDS=200 by default"
+	@echo "make screenshots   take the pictures of README and help pages anew"
+	@echo "make lock          pin what requirements.in and tests/requirements.in ask for"
 
 setup:
 	@python3 -m sellercentral.bootstrap tests
@@ -36,6 +39,15 @@ tidy: setup
 
 bench: setup
 	$(PYTHON) -m bench
+
+# What an ordinary run does briefly, done at length: every fault, every race many times over, whole journeys.
+ROUNDS ?= 200
+
+faults: setup
+	STORM_ROUNDS=$(ROUNDS) python3 manage.py test tests/faults tests/races tests/journeys tests/invariants -q
+
+screenshots: setup
+	PICTURES=keep python3 manage.py test tests/browser/test_pictures.py -q
 
 # Universal and for the oldest Python that we support, so that one file serves every machine.
 COMPILE := UV_CUSTOM_COMPILE_COMMAND="make lock" $(TOOLS)/uv pip compile --quiet --system-certs --universal \

@@ -43,18 +43,22 @@ def _measure(options: argparse.Namespace, tell) -> tuple[list[Row], dict]:
     from django.db import connection
     from django.utils import timezone
 
-    from . import acts, pages, stock
+    from . import acts, files, pages, stock
 
-    orders, overdue = (20_000, 2_000) if options.quick else (200_000, 20_000)
+    size, overdue, imported = (stock.QUICK, 2_000, 2_000) if options.quick else (stock.STANDARD, 20_000, 100_000)
     times = 5 if options.quick else 20
-    tell(f"loading {orders:,} orders")
-    loaded = stock.load(orders=orders, now=timezone.now())
+    tell(f"loading {size.shop_orders + size.other_orders:,} orders")
+    begun = time.monotonic()
+    loaded = stock.load(size, now=timezone.now())
+    loading = time.monotonic() - begun
     tell(f"{loaded.orders:,} orders, {loaded.items:,} lines; looking at the books")
     _sound(acts)
     rows = [
         *pages.measure(loaded, rounds=options.rounds, times=times, tell=tell),
         *acts.one_cancellation(loaded, rounds=options.rounds, times=times, tell=tell),
+        *acts.bulk(loaded, rounds=options.rounds, tell=tell),
         *acts.sweep(orders=overdue, rounds=options.rounds, tell=tell),
+        *files.measure(loaded, orders=imported, tell=tell),
     ]
     tell("looking at the books again")
     _sound(acts)
@@ -68,7 +72,9 @@ def _measure(options: argparse.Namespace, tell) -> tuple[list[Row], dict]:
         "orders": loaded.orders,
         "items": loaded.items,
         "orders_of_the_shop": loaded.shop_orders,
+        "loaded_in_seconds": round(loading),
         "overdue": overdue,
+        "imported": imported,
         "rounds": options.rounds,
         "seed": "none: the data follow from the order's number",
         "quick": options.quick,

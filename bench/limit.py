@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TextIO
 from zoneinfo import ZoneInfo
 
 import psycopg2
@@ -126,16 +127,18 @@ def _left(due: datetime, now: datetime) -> str:
     return f"あと{words}" if due > now else f"{words}過ぎています"
 
 
-# --- the sweep ------------------------------------------------------------------------------------------------
+# --- the sweep, and many orders at once -----------------------------------------------------------------------------
 
-_SWEEP = """
+_OVERDUE = """
+    auto_cancel_due_at <= %(now)s ORDER BY auto_cancel_due_at, id LIMIT 1000 FOR UPDATE SKIP LOCKED
+"""
+_THESE = "id = ANY(%(orders)s) ORDER BY id FOR UPDATE"
+_CANCEL_ALL = """
 WITH picked AS MATERIALIZED (
     SELECT id, seller_id, buyer_id, version, ship_by_date, last_updated_at, answer_due_at,
         status = 'UNSHIPPED' AS whole
     FROM orders_order
-    WHERE status IN ('PARTIALLY_SHIPPED', 'UNSHIPPED') AND NOT on_hold AND auto_cancel_due_at <= %(now)s
-      AND fulfillment_channel = 'SELLER'
-    ORDER BY auto_cancel_due_at, id LIMIT 1000 FOR UPDATE SKIP LOCKED
+    WHERE status IN ('PARTIALLY_SHIPPED', 'UNSHIPPED') AND NOT on_hold AND fulfillment_channel = 'SELLER' AND {which}
 ), units AS MATERIALIZED (
     SELECT i.order_id, i.id, i.quantity_ordered - i.quantity_shipped - i.quantity_cancelled AS quantity,
         CASE WHEN i.quantity_shipped = 0 THEN total.amount
@@ -162,10 +165,10 @@ WITH picked AS MATERIALIZED (
     UPDATE cancellations_requestitem AS i SET quantity_open = 0, state = 'CLOSED' FROM request AS r
     WHERE i.request_id = r.id AND i.state = 'OPEN'
 ), event AS (
-    INSERT INTO events_event (name, order_id, order_version, subject, role, door, actor_name, happened_at,
+    INSERT INTO events_event (name, order_id, order_version, subject, role, door, user_id, actor_name, happened_at,
         payload)
-    SELECT 'order.cancelled', id, version + 1, '', 'SYSTEM', 'SWEEP', '', %(now)s,
-        jsonb_build_object('code', 'MKT-1', 'reason', 'AUTO_NOT_CONFIRMED', 'whole', whole)
+    SELECT 'order.cancelled', id, version + 1, '', %(role)s, %(door)s, %(user)s, %(name)s, %(now)s,
+        jsonb_build_object('code', %(code)s, 'reason', %(reason)s, 'whole', whole)
     FROM picked RETURNING id, order_id
 ), delivery AS (
     INSERT INTO events_delivery (event_id, listener, recipient_id, key, state, due_at, attempts, last_error)
@@ -181,8 +184,8 @@ WITH picked AS MATERIALIZED (
 ), cancellation AS (
     INSERT INTO cancellations_cancellation (order_id, seller_id, event_id, request_id, cancelled_at, role, reason,
         code, counted, excluded, facts, policy_version, sentence, seller_memo, restock, whole)
-    SELECT p.id, p.seller_id, e.id, a.id, %(now)s, 'SYSTEM', 'AUTO_NOT_CONFIRMED', 'MKT-1', true, false,
-        jsonb_build_object('role', 'SYSTEM', 'reason', 'AUTO_NOT_CONFIRMED', 'units', u.units,
+    SELECT p.id, p.seller_id, e.id, a.id, %(now)s, %(role)s, %(reason)s, %(code)s, true, false,
+        jsonb_build_object('role', %(role)s, 'reason', %(reason)s, 'units', u.units,
             'covered', a.covered, 'requested_on', a.requested_on, 'ship_by_date', p.ship_by_date,
             'wish_messages', '[]'::jsonb, 'open_request_counts', 'always',
             'operator_says_counts', false, 'request', a.id),
@@ -197,9 +200,10 @@ WITH picked AS MATERIALIZED (
     UPDATE payments_authorization AS a SET released = a.amount
     FROM picked AS p WHERE a.order_id = p.id AND NOT EXISTS (SELECT FROM charged AS c WHERE c.order_id = p.id)
 ), refund AS (
-    INSERT INTO payments_refund (order_id, charge_id, idempotency_key, amount, currency, reason, state,
-        requested_at)
-    SELECT c.order_id, c.id, 'cancellation-' || e.event_id, u.goods, c.currency, 'CANCELLATION', 'PENDING', %(now)s
+    INSERT INTO payments_refund (order_id, charge_id, idempotency_key, amount, currency, reason, memo,
+        state, requested_at)
+    SELECT c.order_id, c.id, 'cancellation-' || e.event_id, u.goods, c.currency, 'CANCELLATION', '', 'PENDING',
+        %(now)s
     FROM charged AS c JOIN cancellation AS e USING (order_id) JOIN of_order AS u USING (order_id)
     RETURNING id, order_id
 ), refund_item AS (
@@ -219,13 +223,90 @@ FROM picked AS p WHERE o.id = p.id
 
 def sweep(connection: Connection, *, now: datetime, sentence: str) -> int:
     """Cancel everything overdue in transactions of 1,000, one statement each; return how many."""
+    known = {
+        "role": "SYSTEM",
+        "door": "SWEEP",
+        "user": None,
+        "name": "",
+        "reason": "AUTO_NOT_CONFIRMED",
+        "code": "MKT-1",
+        "now": now,
+        "sentence": sentence,
+    }
     done = 0
     while True:
         with connection, connection.cursor() as cursor:
-            cursor.execute(_SWEEP, {"now": now, "sentence": sentence})
+            cursor.execute(_CANCEL_ALL.format(which=_OVERDUE), known)
             if not cursor.rowcount:
                 return done
             done += cursor.rowcount
+
+
+def cancel_many(
+    connection: Connection, *, orders: list[int], by: tuple[int, str], now: datetime, sentence: str
+) -> None:
+    """Cancel these orders for want of stock, in one transaction and one statement."""
+    known = {
+        "role": "SELLER",
+        "door": "PAGE",
+        "user": by[0],
+        "name": by[1],
+        "reason": "NO_INVENTORY",
+        "code": "SEL-1",
+        "now": now,
+        "sentence": sentence,
+        "orders": orders,
+    }
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_CANCEL_ALL.format(which=_THESE), known)
+
+
+# --- an order file --------------------------------------------------------------------------------------------
+
+_FILE = """
+CREATE TEMPORARY TABLE line (
+    number text, item text, placed_at timestamptz, email text, buyer text, sku text, title text, quantity int,
+    currency text, price numeric, shipping numeric, recipient text, line1 text, city text, state text,
+    postal_code text, country text
+) ON COMMIT DROP
+"""
+_TAKE_OVER = """
+WITH placed AS (
+    INSERT INTO orders_order (number, seller_id, fulfillment_channel, status, placed_at, payment_verified_at,
+        on_hold, service_level, payment_method, currency, total, version, last_updated_at)
+    SELECT number, %(seller)s, 'SELLER', 'UNSHIPPED', placed_at, placed_at, false, '', '', currency,
+        price + shipping, 1, %(now)s FROM line
+    RETURNING id, number, seller_id, total, currency
+), item AS (
+    INSERT INTO orders_orderitem (item_id, order_id, seller_id, sku, title, quantity_ordered, quantity_shipped,
+        quantity_cancelled, item_price, item_tax, shipping_price, shipping_tax, discount, buyer_cancelable,
+        not_cancelable_reason)
+    SELECT item, id, seller_id, sku, title, quantity, 0, 0, price, 0, shipping, 0, 0, true, ''
+    FROM placed JOIN line USING (number)
+), recipient AS (
+    INSERT INTO orders_recipient (order_id, seller_id, name, phone, country, postal_code, state, city, line1,
+        line2, line3)
+    SELECT id, seller_id, recipient, '', country, postal_code, state, city, line1, '', ''
+    FROM placed JOIN line USING (number)
+), event AS (
+    INSERT INTO events_event (name, order_id, order_version, subject, role, door, actor_name, happened_at, payload)
+    SELECT 'order.placed', id, 1, '', 'SYSTEM', 'IMPORT', '', %(now)s,
+        jsonb_build_object('verified', true, 'total', total::text) FROM placed
+)
+INSERT INTO payments_authorization (order_id, provider, amount, released, currency, state)
+SELECT id, 'none', total, 0, currency, 'HELD' FROM placed
+"""
+
+
+def take_over(connection: Connection, *, content: TextIO, seller: int, now: datetime) -> int:
+    """Take over an order file of new orders: COPY and one statement, in one transaction; return how many."""
+    content.readline()
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_FILE)
+        cursor.copy_expert("COPY line FROM STDIN", content)
+        cursor.execute("ANALYZE line")
+        cursor.execute(_TAKE_OVER, {"seller": seller, "now": now})
+        return cursor.rowcount
 
 
 # --- one cancellation -----------------------------------------------------------------------------------------

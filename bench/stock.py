@@ -14,11 +14,10 @@ from accounts.models import Membership, Seller, User
 from cancellations.wording import recorded_sentence
 from payments.providers import TEST
 
-OTHER_SHOPS = 20
 TINY_SHOP = 10
 ORDERS_PER_BUYER = 5
-# Orders of the standard data are spread evenly over so many days; no open one is overdue yet.
-DAYS = 90
+# Unfinished orders were placed within so many days: none of them is overdue yet.
+DAYS_OPEN = 9.9
 
 FAMILY_NAMES = [
     "佐藤",
@@ -117,29 +116,63 @@ COMMENTS = ("", "サイズを間違えました。", "届くのが遅いため�
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """How much to load: orders of the shop that is measured and of all the others together.
+
+    `open_share` of all orders are not finished; of 20 unshipped ones, `requested` have an open request.
+    """
+
+    shop_orders: int
+    other_shops: int
+    other_orders: int
+    open_share: float
+    requested: int
+
+    @property
+    def days(self) -> float:
+        """Over how many days the orders are spread, evenly."""
+        return DAYS_OPEN / self.open_share
+
+
+# The scale of the lists: a million orders of one shop, 100,000 open requests, fifty shops.
+STANDARD = Size(shop_orders=1_000_000, other_shops=48, other_orders=96_000, open_share=0.22, requested=10)
+QUICK = Size(shop_orders=20_000, other_shops=8, other_orders=2_000, open_share=0.22, requested=10)
+
+
+@dataclass(frozen=True, slots=True)
 class Stock:
-    """What was loaded: the shop whose pages are measured, its owner, and the smallest shop beside it."""
+    """What was loaded: the shop whose pages are measured, one of its staff, and the smallest shop beside it."""
 
     shop: int
-    owner: User
+    staff: User
     tiny_shop: int
-    tiny_owner: User
+    tiny_staff: User
     orders: int
     items: int
     shop_orders: int
 
 
-def load(*, orders: int, now: datetime) -> Stock:
-    """Fill an empty database: half of the orders are one shop's, the rest of twenty, ten more of a tiny one."""
-    shops = [_shop(number) for number in range(OTHER_SHOPS + 2)]
-    _buyers(orders // ORDERS_PER_BUYER)
-    sizes = [orders // 2, *[orders // 2 // OTHER_SHOPS] * OTHER_SHOPS, TINY_SHOP]
-    _add(_DRAFT_STANDARD, {"sellers": [shop.pk for shop, _ in shops], "sizes": sizes, "now": now})
+def load(size: Size, *, now: datetime) -> Stock:
+    """Fill an empty database: the shop that is measured, the others, and a tiny one with ten orders."""
+    shops = [_shop(number) for number in range(size.other_shops + 2)]
+    _buyers((size.shop_orders + size.other_orders) // ORDERS_PER_BUYER)
+    sizes = [size.shop_orders, *[size.other_orders // size.other_shops] * size.other_shops, TINY_SHOP]
+    _add(
+        _DRAFT_STANDARD,
+        {
+            "sellers": [shop.pk for shop, _ in shops],
+            "sizes": sizes,
+            "days": size.days,
+            "open": size.open_share,
+            "requested": size.requested,
+            "now": now,
+        },
+    )
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*), (SELECT count(*) FROM orders_orderitem) FROM orders_order")
         total, items = cursor.fetchone()
-    (first, owner), (tiny, tiny_owner) = shops[0], shops[-1]
-    return Stock(first.pk, owner, tiny.pk, tiny_owner, total, items, sizes[0])
+    (first, staff), (tiny, tiny_staff) = shops[0], shops[-1]
+    return Stock(first.pk, staff, tiny.pk, tiny_staff, total, items, size.shop_orders)
 
 
 def add_overdue(count: int, *, now: datetime) -> range:
@@ -183,7 +216,7 @@ def _shop(number: int) -> tuple[Seller, User]:
         person.save()
         Membership.objects.create(seller=shop, user=person, role=role)
         people.append(person)
-    return shop, people[0]
+    return shop, people[1]
 
 
 def _buyers(count: int) -> None:
@@ -226,10 +259,11 @@ SELECT {_KEY}, n, seller_id, status, placed_at,
        CASE status WHEN 'CANCELED' THEN placed_at + interval '2 hours'
             WHEN 'SHIPPED' THEN placed_at + interval '1 day'
             ELSE placed_at + (%(now)s - placed_at) / 2 END,
-       {_LOCAL_DAY} + 3, status = 'UNSHIPPED' AND n %% 20 = 5, status = 'UNSHIPPED' AND n %% 1000 = 77
+       {_LOCAL_DAY} + 3, status = 'UNSHIPPED' AND n %% 20 BETWEEN 5 AND 4 + %(requested)s,
+       status = 'UNSHIPPED' AND n %% 1000 = 77
 FROM (
-    SELECT n, seller_id, %(now)s - (n + 0.5) / size * interval '{DAYS} days' AS placed_at,
-           CASE WHEN (n + 0.5) / size >= 0.11 THEN CASE WHEN n %% 25 = 3 THEN 'CANCELED' ELSE 'SHIPPED' END
+    SELECT n, seller_id, %(now)s - (n + 0.5) / size * %(days)s * interval '1 day' AS placed_at,
+           CASE WHEN (n + 0.5) / size >= %(open)s THEN CASE WHEN n %% 25 = 3 THEN 'CANCELED' ELSE 'SHIPPED' END
                 WHEN n %% 22 = 7 THEN 'PENDING' WHEN n %% 22 = 14 THEN 'PARTIALLY_SHIPPED'
                 ELSE 'UNSHIPPED' END AS status
     FROM unnest(%(sellers)s::bigint[], %(sizes)s::int[]) AS shop (seller_id, size),
@@ -269,7 +303,7 @@ _LAYERS = (
     """
     INSERT INTO orders_order (id, number, seller_id, buyer_id, fulfillment_channel, status, placed_at,
         payment_verified_at, ship_by_date, auto_cancel_due_at, cancelled_at, answer_due_at, on_hold, held_at,
-        service_level, payment_method, currency, version, last_updated_at)
+        service_level, payment_method, currency, total, version, last_updated_at)
     SELECT d.id,
         '250-' || lpad((d.id / 1000)::text, 7, '0') || '-' || lpad((d.id * 7919 %% 10000000)::text, 7, '0'),
         d.seller_id, buyers.first + d.id * 31 %% buyers.count, 'SELLER', d.status, d.placed_at,
@@ -278,6 +312,7 @@ _LAYERS = (
         CASE WHEN d.requested THEN d.acted_at + interval '48 hours' END, d.held,
         CASE WHEN d.held THEN d.acted_at END,
         (%(services)s::text[])[1 + d.n %% 3], 'クレジットカード', 'JPY',
+        (2 - d.n %% 2) * (1 + (d.id %% 10 = 9)::int) * (550 + d.id %% 80 * 55) + (d.n %% 3 = 0)::int * 550,
         1 + (d.status IN ('SHIPPED', 'CANCELED', 'PARTIALLY_SHIPPED'))::int + d.requested::int + d.held::int,
         CASE WHEN d.status IN ('SHIPPED', 'CANCELED', 'PARTIALLY_SHIPPED') OR d.requested OR d.held
              THEN d.acted_at ELSE d.placed_at END
@@ -303,13 +338,6 @@ _LAYERS = (
                1 + (d.id %% 10 = 9)::int AS units
     ) AS what
     ORDER BY d.id, line
-    """,
-    """
-    UPDATE orders_order AS o SET total = i.total
-    FROM (
-        SELECT order_id, sum(item_price + item_tax + shipping_price + shipping_tax - discount) AS total
-        FROM orders_orderitem WHERE order_id IN (SELECT id FROM draft) GROUP BY order_id
-    ) AS i WHERE i.order_id = o.id
     """,
     """
     INSERT INTO orders_recipient (order_id, seller_id, name, phone, country, postal_code, state, city, line1,

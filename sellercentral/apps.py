@@ -3,6 +3,7 @@
 import contextlib
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.contrib.staticfiles.apps import StaticFilesConfig
 
 
@@ -24,6 +25,12 @@ class SellercentralConfig(AppConfig):
         # Where the project lies read-only, its image was built with `compile_catalogues`.
         with contextlib.suppress(OSError):
             compile_catalogues(settings.LOCALE_PATHS)
+
+
+class PortalAdminConfig(AdminConfig):
+    """Django's admin as the operators' workplace."""
+
+    default_site = "sellercentral.desk.OperatorSite"
 
 
 class PortalStaticFilesConfig(StaticFilesConfig):

@@ -24,6 +24,18 @@ app.conf.beat_schedule = {
         "schedule": settings.SWEEP_SECONDS,
         "options": {"expires": settings.SWEEP_SECONDS},
     },
+    # Warnings begin at nine o'clock; whichever run comes first after it tells them.
+    "warn-of-late-orders": {
+        "task": "cancellations.tasks.warn_of_late_orders",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 300},
+    },
+    # A shop gets one digest per run: seldom enough not to be a nuisance.
+    "remind-of-requests": {
+        "task": "cancellations.tasks.remind_of_requests",
+        "schedule": crontab(minute="*/15"),
+        "options": {"expires": 900},
+    },
     "deliver-due": {
         "task": "events.tasks.deliver_due",
         "schedule": settings.DELIVER_SECONDS,
@@ -33,6 +45,16 @@ app.conf.beat_schedule = {
         "task": "orders.tasks.start_waiting_imports",
         "schedule": 60,
         "options": {"expires": 60},
+    },
+    "start-waiting-bulk-cancellations": {
+        "task": "cancellations.tasks.start_waiting_bulk_cancellations",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "place-unknown-notices": {
+        "task": "payments.tasks.place_unknown_notices",
+        "schedule": 300,
+        "options": {"expires": 300},
     },
     "forget-old-keys": {
         "task": "events.tasks.forget_old_keys",

@@ -29,4 +29,12 @@ def check_production(**_: Any) -> list[checks.CheckMessage]:
                 id="portal.W003",
             )
         )
+    if settings.PAYMENT_PROVIDER == "test":
+        found.append(
+            checks.Warning(
+                "PAYMENT_PROVIDER is test: orders are held, charged and refunded, and no money moves.",
+                hint="Set PAYMENT_PROVIDER=stripe with its keys, unless the orders are paid elsewhere.",
+                id="portal.W004",
+            )
+        )
     return found

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 
 from accounts.queries import membership_of
 from orders.lists import open_requests_count
@@ -13,9 +14,12 @@ def portal(request):
     """Give templates the operator's names, the person's look, and a fresh key for each form shown."""
     user = getattr(request, "user", None)
     membership = SimpleLazyObject(lambda: getattr(request, "membership", None) or membership_of(user))
+    is_buyers = request.path.startswith("/account/")
     return {
         "brand_name": str(settings.BRAND_NAME),
         "portal_name": str(settings.PORTAL_NAME),
+        # What pages outside any frame, as those for trouble, are called by.
+        "place_name": _("アカウントサービス") if is_buyers else str(settings.PORTAL_NAME),
         "is_demo": settings.DEMO,
         "look": getattr(user, "look", "auto"),
         "membership": membership,

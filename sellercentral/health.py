@@ -57,15 +57,18 @@ def status(request: HttpRequest) -> HttpResponse:
     if not request.user.is_staff:
         raise PermissionDenied
     from cancellations.queries import last_sweep
-    from events.queries import oldest_due
+    from events.queries import RETRIED_FOR, oldest_due, oldest_retried
 
     now = timezone.now()
     delivery_age = _age(oldest_due(now), now)
+    retried_age = _age(oldest_retried(), now)
     sweep = last_sweep()
     sweep_age = _age(sweep.started_at if sweep else None, now)
     late = []
     if (delivery_age or 0) > MISSED_PERIODS * settings.DELIVER_SECONDS:
         late.append("deliveries")
+    if (retried_age or 0) > RETRIED_FOR.total_seconds():
+        late.append("retries")
     if sweep_age is None or sweep_age > MISSED_PERIODS * settings.SWEEP_SECONDS:
         late.append("sweep")
     return JsonResponse(
@@ -73,6 +76,7 @@ def status(request: HttpRequest) -> HttpResponse:
             "status": "late" if late else "ok",
             "late": late,
             "oldest_due_delivery_seconds": delivery_age,
+            "oldest_retried_delivery_seconds": retried_age,
             "last_sweep_seconds": sweep_age,
             "clock_skew_seconds": round(abs((_database_clock() - now).total_seconds()), 3),
         }

@@ -4,17 +4,29 @@ import re
 import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from typing import cast
 
 from django.conf import settings
+from django.contrib.auth import logout as end_session
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
-from django.utils import translation
+from django.urls import reverse
+from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from psycopg2.errors import LockNotAvailable
 
+from accounts import second_factor
+from accounts.access import (
+    PersonRequest,
+    is_proved,
+    is_session_over,
+    keep_seen,
+    prove_first,
+    sign_in_first,
+)
 from sellercentral.logs import current_request_id
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
@@ -36,6 +48,20 @@ PERMISSIONS_POLICY = ", ".join(
     )
 )
 RETRY_AFTER_SECONDS = 30
+# Pages that ask nobody who they are.
+OPEN = frozenset(
+    {
+        "login",
+        "password-forgotten",
+        "password-link",
+        "password-new",
+        "logout",
+        "language",
+        "favicon",
+        "health-live",
+        "health-ready",
+    }
+)
 
 
 def content_security_policy(changes: Mapping[str, Sequence[str]] | None = None) -> str:
@@ -161,6 +187,63 @@ class SignedInMiddleware:
         if before or request.user.is_authenticated:
             response["Cache-Control"] = "no-store"
         return response
+
+
+class SessionAgeMiddleware:
+    """Ends sessions of operators and of shops' people that are too old or were left alone (reliability S-15, S-50).
+
+    Nothing is done by the request that comes too late: its person signs in and comes back to a page.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        """Keep the rest of the chain."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer as ever."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
+        """Send the person to sign in anew, or note that the session is in use."""
+        if not request.user.is_authenticated:
+            return None
+        now, person, match = timezone.now(), cast(PersonRequest, request), request.resolver_match
+        if not is_session_over(person, now=now):
+            keep_seen(person, now=now)
+            return None
+        end_session(request)
+        is_open = match is not None and (match.view_name in OPEN or "help" in match.namespaces)
+        return None if is_open else sign_in_first(request)
+
+
+class SecondFactorMiddleware:
+    """Leads whoever owes a second factor to it before anything else (reliability S-13).
+
+    Stands in one place for all pages, so that no page can forget it. Which page of the two: the one that asks for a
+    code, or the one that sets a device up for somebody who has none.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        """Keep the rest of the chain."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer as ever."""
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> HttpResponse | None:
+        """Send the person to the gate, unless it is open to them already or they stand at it."""
+        person, match = request.user, request.resolver_match
+        if settings.DEMO or not person.is_authenticated or is_proved(request) or match is None:
+            return None
+        if match.view_name in OPEN or not second_factor.must_prove(person):
+            return None
+        gate = "second-factor" if second_factor.is_set_up(person.pk) else "second-factor-set-up"
+        return None if match.view_name == gate else prove_first(request, reverse(gate))
 
 
 class LanguageMiddleware:

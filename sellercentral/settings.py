@@ -139,6 +139,7 @@ if LANGUAGE_CODE not in dict(LANGUAGES):
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = "sellercentral.formats"
 TIME_ZONE = _text("TIME_ZONE", "Asia/Tokyo")
 try:
     ZoneInfo(TIME_ZONE)
@@ -164,11 +165,21 @@ DIRECT_CANCEL_MINUTES = _number("DIRECT_CANCEL_MINUTES", 5, at_least=0, at_most=
 AUTO_CANCEL_DAYS = _number("AUTO_CANCEL_DAYS", 7, at_least=1, at_most=365)
 SPAPI_RATE_LIMITS = _switch("SPAPI_RATE_LIMITS", default=True)
 
+# Who holds, takes and gives back the money of new orders: the built-in test provider moves none.
+PAYMENT_PROVIDER = _text("PAYMENT_PROVIDER", "test")
+STRIPE_SECRET_KEY = _text("STRIPE_SECRET_KEY")
+STRIPE_WEBHOOK_SECRET = _text("STRIPE_WEBHOOK_SECRET")
+STRIPE_ADDRESS = _text("STRIPE_ADDRESS", "https://api.stripe.com")
+if PAYMENT_PROVIDER not in {"test", "stripe"}:
+    raise ImproperlyConfigured(f"PAYMENT_PROVIDER must be test or stripe, not {PAYMENT_PROVIDER!r}.")
+if PAYMENT_PROVIDER == "stripe" and not (STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET):
+    raise ImproperlyConfigured("PAYMENT_PROVIDER=stripe needs STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET.")
+
 # --- applications -----------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "django.contrib.auth",
-    "django.contrib.admin",
+    "sellercentral.apps.PortalAdminConfig",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
@@ -179,11 +190,14 @@ INSTALLED_APPS = [
     "crispy_bootstrap5",
     "django_htmx",
     "django_include_bootstrap",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
     "sellercentral.apps.SellercentralConfig",
     "accounts",
     "events",
     "orders",
     "payments",
+    "messaging",
     "cancellations",
     "shipments",
 ]
@@ -198,11 +212,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "sellercentral.middleware.SignedInMiddleware",
     "sellercentral.middleware.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "sellercentral.middleware.SessionAgeMiddleware",
+    "sellercentral.middleware.SecondFactorMiddleware",
 ]
 
 TEMPLATES = [
@@ -343,6 +360,7 @@ SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # --- people, sessions, passwords --------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.PeopleBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -351,13 +369,24 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "accounts.passwords.LongestPassword"},
 ]
+# The name beside the code in a person's app.
+OTP_TOTP_ISSUER = lambda device: str(PORTAL_NAME)  # noqa: E731 - asked for each device: the name follows the language
 PASSWORD_RESET_TIMEOUT = int(timedelta(minutes=30).total_seconds())
 
+# 1,000 orders in one form (domain 7.4): number, reason and version of each.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 3100
 SESSION_ENGINE = "django.contrib.sessions.backends.db"
+# Operators and people of shops sign in anew after so long without a request, and after so long in any case; buyers
+# keep Django's two weeks.
+SESSION_OPERATOR_IDLE = timedelta(hours=1)
+SESSION_SELLER_IDLE = timedelta(hours=3)
+SESSION_LONGEST = timedelta(hours=12)
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "sellercentral.views.csrf_failed"
 CSRF_COOKIE_SAMESITE = "Lax"
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
@@ -422,7 +451,7 @@ LOGGING: dict[str, Any] = {
     "filters": {"request_id": {"()": "sellercentral.logs.RequestIdFilter"}},
     "formatters": {
         "json": {"()": "sellercentral.logs.JsonFormatter"},
-        "plain": {"format": "%(levelname)s %(name)s: %(message)s"},
+        "plain": {"()": "sellercentral.logs.PlainFormatter", "format": "%(levelname)s %(name)s: %(message)s"},
     },
     "handlers": {
         "console": {

@@ -5,19 +5,32 @@ from django.urls import include, path
 
 import accounts.urls
 import cancellations.urls
+import messaging.urls
 import orders.urls
+import payments.urls
 import shipments.urls
 
 from . import health, views
 
-seller = [*orders.urls.seller, *cancellations.urls.seller, *shipments.urls.seller]
-buyer = [*orders.urls.buyer, *cancellations.urls.buyer]
+seller = [
+    *accounts.urls.seller,
+    *orders.urls.seller,
+    *cancellations.urls.seller,
+    *shipments.urls.seller,
+    *payments.urls.seller,
+    *messaging.urls.seller,
+]
+buyer = [*accounts.urls.buyer, *orders.urls.buyer, *cancellations.urls.buyer, *messaging.urls.buyer]
+help_pages = [path("", views.help_index, name="index"), *cancellations.urls.help_pages]
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("", include(accounts.urls.urlpatterns)),
+    path("", include(payments.urls.urlpatterns)),
     path("seller/", include((seller, "seller"))),
     path("account/", include((buyer, "buyer"))),
+    path("help/", include((help_pages, "help"))),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("health/status", health.status, name="health-status"),

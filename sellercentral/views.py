@@ -1,6 +1,6 @@
 """The front door, and the pages for trouble."""
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib import admin
@@ -8,10 +8,12 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
-from accounts.access import sign_in_first
+from accounts.access import frame_of, own_address, page_before, sign_in_first
 from accounts.queries import membership_of
 
 
@@ -38,6 +40,18 @@ def operator_sign_in(request: HttpRequest) -> HttpResponse:
     return redirect("admin:index")
 
 
+@require_safe
+def help_index(request: HttpRequest) -> HttpResponse:
+    """ヘルプ: the pages that explain the portal, for everybody."""
+    return render(request, "help/index.html", {"here": "help", "frame": frame_of(request)})
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:
+    """Answer browsers that look for a sign where no page names one, as in the admin."""
+    return HttpResponseRedirect(static("portal/favicon.svg"))
+
+
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer what could not be read."""
     return render(request, "400.html", status=400)
@@ -45,7 +59,26 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer an act the person may not do."""
-    return render(request, "403.html", status=403)
+    kind = next((kind for kind in ("admin", "seller") if request.path.startswith(f"/{kind}/")), "")
+    works_in_shop = request.user.is_authenticated and membership_of(request.user) is not None
+    return render(request, "403.html", {"kind": kind, "works_in_shop": works_in_shop}, status=403)
+
+
+# What people type at length, by the name of its field: worth keeping when a form cannot be taken.
+TYPED = {"text": gettext_lazy("入力した内容"), "seller_memo": gettext_lazy("出品者メモ")}
+
+
+def csrf_failed(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without its token, as after signing in anew in another window: what was typed is not lost.
+
+    It is shown to its writer only: a form that came from another site is told nothing back.
+    """
+    ours = urlsplit(request.headers.get("Referer", "")).netloc == request.get_host()
+    back = own_address(request, page_before(request))
+    typed = [
+        (label, text) for name, label in TYPED.items() if ours and (text := request.POST.get(name, "").strip())
+    ]
+    return render(request, "403_csrf.html", {"typed": typed, "back": back}, status=403)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -52,11 +52,22 @@
     const chosen = boxes.filter((box) => box.checked).length;
     const all = group.querySelector("[data-choose-all]");
     if (all) {
+      all.hidden = false;
       all.checked = boxes.length > 0 && chosen === boxes.length;
       all.indeterminate = chosen > 0 && chosen < boxes.length;
     }
     const says = group.querySelector("[data-chosen]");
     if (says) says.textContent = says.dataset.chosen.replace("{n}", chosen);
+    const note = group.querySelector("[data-chosen-requested]");
+    if (note) {
+      const requested = boxes.filter((box) => box.checked && box.dataset.requested !== undefined).length;
+      note.textContent = note.dataset.chosenRequested.replace("{n}", requested);
+      note.hidden = requested === 0;
+    }
+  };
+  const countAndSay = (group) => {
+    count(group);
+    politely(group.querySelector("[data-chosen]")?.textContent);
   };
   document.addEventListener("change", (event) => {
     const group = event.target.closest("[data-choices]");
@@ -64,7 +75,49 @@
     if (event.target.matches("[data-choose-all]")) {
       for (const box of group.querySelectorAll("[data-choose]")) box.checked = event.target.checked;
     }
-    count(group);
+    countAndSay(group);
+  });
+  document.addEventListener("reset", (event) => {
+    if (event.target.matches("[data-choices]")) setTimeout(() => countAndSay(event.target));
+  });
+
+  /* The list of orders by keyboard. No key is taken while somebody types, with another key held, or when switched off. */
+  const KEYS = "keys";
+  const keysAreOn = () => {
+    try { return localStorage.getItem(KEYS) !== "off"; } catch { return true; }
+  };
+  const showKeys = () => {
+    const panel = document.querySelector("[data-keys]");
+    if (!panel) return;
+    panel.hidden = false;
+    panel.querySelector("[data-keys-on]").checked = keysAreOn();
+  };
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-keys-on]")) return;
+    try { localStorage.setItem(KEYS, event.target.checked ? "on" : "off"); } catch { /* this page only */ }
+  });
+  let cameFrom = null; // where the list of keys was opened from
+  const byKey = {
+    j: (here, rows) => (rows[rows.indexOf(here) + 1] ?? here)?.querySelector("[data-open]").focus(),
+    k: (here, rows) => (rows[rows.indexOf(here) - 1] ?? here)?.querySelector("[data-open]").focus(),
+    x: (here) => here?.querySelector("[data-choose]")?.click(),
+    o: (here) => here?.querySelector("[data-open]").click(),
+    c: (here) => here?.querySelector("[data-cancel]")?.click(),
+    "?": (here, rows, panel) => {
+      panel.open = !panel.open;
+      if (panel.open) cameFrom = document.activeElement;
+      const goesTo = !panel.open && cameFrom?.isConnected ? cameFrom : panel.querySelector("summary");
+      goesTo.focus();
+    },
+  };
+  document.addEventListener("keydown", (event) => {
+    const panel = document.querySelector("[data-keys]");
+    const types = event.target.matches("input:not([type=checkbox]), select, textarea, [contenteditable]");
+    if (!panel || types || event.isComposing || event.ctrlKey || event.altKey || event.metaKey) return;
+    const act = Object.hasOwn(byKey, event.key) && keysAreOn() && byKey[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act(document.activeElement.closest("[data-order]"), [...document.querySelectorAll("[data-order]")], panel);
   });
 
   /* The box that must be ticked before the button works. The server asks as well. */
@@ -85,6 +138,41 @@
     const kind = (reason) => reasons.split(" ").includes(reason);
     if (kind(event.target.value) !== kind(shownFor.value)) box.checked = !kind(event.target.value);
     shownFor.value = event.target.value;
+  });
+
+  /* A second question is about what was chosen: another choice takes it away, and the form is sent anew. */
+  document.addEventListener("input", (event) => {
+    const form = event.target.matches("select, [data-matters]") ? event.target.form : null;
+    const unasked = form?.querySelector("template[data-unasked]");
+    if (!unasked) return;
+    form.querySelector("#ask").remove();
+    unasked.replaceWith(unasked.content.cloneNode(true));
+  });
+
+  /* Signed out meanwhile: what was typed stays, and a line says so where the answer would stand. */
+  document.addEventListener("htmx:beforeOnLoad", (event) => {
+    const words = event.target.closest("[data-ended]")?.dataset.ended;
+    if (!words || !event.detail.xhr.getResponseHeader("HX-Redirect")) return;
+    event.preventDefault();
+    event.detail.target.textContent = words;
+  });
+
+  /* One choice for all choices whose names begin alike; told before the server is asked what it means. */
+  document.addEventListener("change", (event) => {
+    const names = event.target.dataset.forAll;
+    if (names === undefined) return;
+    for (const each of event.target.form.elements) {
+      if (each.name.startsWith(names)) each.value = event.target.value;
+    }
+  }, true);
+
+  /* An answer made of parts, each for a place of its own: a thousand of them at once, which htmx takes half a minute for. */
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (!event.detail.serverResponse.includes("data-part=")) return;
+    const answer = new DOMParser().parseFromString(event.detail.serverResponse, "text/html");
+    for (const part of answer.querySelectorAll("[data-part]")) {
+      document.getElementById(part.dataset.part)?.replaceChildren(...part.childNodes);
+    }
   });
 
   /* The direct window runs out: the button changes by itself, the server still decides. */
@@ -112,17 +200,77 @@
 
   /* After htmx has put in new content: say what the list shows, or that nothing came back. */
   document.addEventListener("htmx:afterSettle", (event) => {
-    politely(document.querySelector("[data-says]")?.textContent.trim());
+    if (event.target.closest?.("main")) politely(document.querySelector("main [data-says]")?.textContent.trim());
     for (const group of event.target.querySelectorAll?.("[data-choices]") ?? []) count(group);
+    showKeys();
   });
   document.addEventListener("htmx:beforeRequest", (event) => event.detail.target.setAttribute("aria-busy", "true"));
   document.addEventListener("htmx:afterRequest", (event) => event.detail.target.removeAttribute("aria-busy"));
+  /* The connection is lost: one line that stays until something comes back. */
+  const offline = (is) => {
+    const line = document.getElementById("offline");
+    if (!line || line.hidden !== is) return;
+    line.textContent = is ? document.body.dataset.offline : "";
+    line.hidden = !is;
+  };
   for (const failure of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-    document.addEventListener(failure, () => politely(document.body.dataset.offline));
+    document.addEventListener(failure, () => offline(true));
+  }
+  document.addEventListener("htmx:beforeOnLoad", () => offline(false));
+
+  /* Live figures: asked for more and more seldom while nothing changes or nothing answers, never in a hidden tab. */
+  const figures = document.getElementById("figures");
+  if (figures) {
+    const SOON = 15_000, LATEST = 240_000;
+    const first = figures.getAttribute("hx-get");
+    let wait = SOON, timer = 0;
+    const again = () => {
+      clearTimeout(timer);
+      if (!document.hidden && figures.isConnected) timer = setTimeout(look, wait);
+    };
+    const look = () => window.htmx && htmx.trigger(figures, "look");
+    const show = ({ shown, units, mark }) => {
+      const waited = figures.dataset.shown ?? document.querySelector("[data-figure=requested]")?.textContent;
+      for (const place of document.querySelectorAll("[data-figure]")) {
+        const figure = shown[place.dataset.figure];
+        place.textContent = place.dataset.says ? place.dataset.says.replace("{n}", figure) : figure;
+      }
+      for (const place of document.querySelectorAll("[data-unit]")) place.textContent = units[place.dataset.unit];
+      for (const pill of document.querySelectorAll("[data-figure-pill]")) pill.hidden = shown.requested === "0";
+      if (waited !== undefined && waited !== shown.requested) politely(figures.dataset.says.replace("{n}", shown.requested));
+      figures.dataset.shown = shown.requested;
+      figures.setAttribute("hx-get", `${first}?seen=${encodeURIComponent(mark)}`);
+      wait = SOON / 2;
+    };
+    figures.addEventListener("figures", (event) => show(event.detail));
+    figures.addEventListener("htmx:beforeOnLoad", (event) => {
+      if (event.detail.xhr.getResponseHeader("HX-Redirect")) {
+        event.preventDefault(); // signed out meanwhile: whoever is typing finds out when they act
+        figures.remove();
+      }
+    });
+    figures.addEventListener("htmx:afterRequest", () => {
+      wait = Math.min(wait * 2, LATEST);
+      again();
+    });
+    document.addEventListener("visibilitychange", () => {
+      wait = SOON;
+      if (document.hidden) clearTimeout(timer);
+      else look();
+    });
+    again();
+  }
+
+  /* The button that opens the browser's own printing, in the place of the words that say where to find that. */
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.hidden = false;
+    button.nextElementSibling.hidden = true;
+    button.addEventListener("click", () => print());
   }
 
   for (const place of document.querySelectorAll("[data-until]")) countDown(place);
   for (const group of document.querySelectorAll("[data-choices]")) count(group);
+  showKeys();
   for (const box of document.querySelectorAll("[data-unlocks]")) interlock(box);
   arrive();
 })();

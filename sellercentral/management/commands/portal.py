@@ -104,7 +104,7 @@ class Portal:
         if settings.DEMO and _lacks_demo_data():
             with _step("Demo shop"):
                 _call("create_demo_data")
-        self._describe_programs(settings.VAR_DIR / "log" if settings.DEMO else None)
+        self.describe_programs(settings.VAR_DIR / "log" if settings.DEMO else None)
         web, *background = self.programs
         with _step("Web server"):
             web.start()
@@ -115,7 +115,8 @@ class Portal:
                 program.start()
         self._welcome(demo=settings.DEMO, log=web.log)
 
-    def _describe_programs(self, log: Path | None) -> None:
+    def describe_programs(self, log: Path | None) -> None:
+        """Say what runs beside each other, and where it logs; docs/systemd runs the same."""
         python = sys.executable
         granian = [python, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(self.port)]
         granian += ["--workers", "2", "--blocking-threads", "4", "--no-ws", "--log-level", "warning"]
@@ -189,10 +190,11 @@ def _set_up_django() -> None:
 
 
 def _lacks_demo_data() -> bool:
-    from django.apps import apps
     from django.core.management import get_commands
 
-    return "create_demo_data" in get_commands() and not apps.get_model("accounts", "Seller").objects.exists()
+    from accounts.queries import sellers
+
+    return "create_demo_data" in get_commands() and not sellers()
 
 
 def _call(command: str, **options: Any) -> None:
