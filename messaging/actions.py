@@ -1,10 +1,11 @@
-"""Say something about an order, and note that it was read."""
+"""Say something about an order, with files, and note that it was read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import Case, F, Value, When
+from django.db import transaction
+from django.db.models import Case, F, QuerySet, Value, When
 
 from accounts.actors import Actor, Role
 from accounts.queries import people_who_refuse
@@ -16,11 +17,14 @@ from orders.models import Order
 from orders.outcomes import Outcome, Result
 
 from . import rules
-from .models import Message, Thread
+from .files import MOST_FILES, File
+from .models import Attachment, Message, Thread
 
 # Of a message people of the shop may leave out the mail (domain 12.2).
 SELLERS_MAIL = "M-23"
 EXCERPT = 200
+# What was added to a message that was never sent is kept this long.
+KEEPS_UNSENT = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,13 +34,17 @@ class MessageTarget:
     order_id: int
     topic: rules.Topic
     text: str
+    files: tuple[File, ...] = ()
+    # Files that the same person added before (`keep_files`), by their keys.
+    kept: tuple[int, ...] = ()
 
 
 def send(*, targets: Sequence[MessageTarget], by: Actor, now: datetime) -> list[Outcome]:
     """Say something about orders, as their buyer or their shop (domain 12.1).
 
     The other side has it in its talk at once, and a mail; a buyer who refuses unimportant messages gets no mail of
-    a topic that is not critical (D-32). A message is no change of its order.
+    a topic that is not critical (D-32). A message is no change of its order. Its files go with it; what the same
+    person added to this talk and did not send now is forgotten.
     """
 
     def act(batch: Sequence[MessageTarget]) -> list[Outcome]:
@@ -52,6 +60,7 @@ def send(*, targets: Sequence[MessageTarget], by: Actor, now: datetime) -> list[
             messages.append(
                 Message(
                     thread=thread,
+                    seller_id=thread.seller_id,
                     side=Message.Side.SELLER if from_seller else Message.Side.BUYER,
                     user_id=by.user_id,
                     name=by.name[:100],
@@ -63,11 +72,65 @@ def send(*, targets: Sequence[MessageTarget], by: Actor, now: datetime) -> list[
                 )
             )
         Message.objects.bulk_create(messages)
+        _attach(said, messages, by, now)
         _note_latest(messages, now)
         _tell(messages, locked, by, now)
         return [_answer(target, locked.get(target.order_id)) for target in batch]
 
     return in_batches(targets, act, order_id=lambda target: target.order_id)
+
+
+def keep_files(
+    *, order_id: int, files: Sequence[File], keeping: Sequence[int], by: Actor, now: datetime
+) -> list[int]:
+    """Keep files for a message that is not sent yet; return the keys of all that wait for it, the first added first.
+
+    `keeping` are keys that were returned before; what else this person added to the talk is forgotten, and so is
+    whatever would be more than a message may have. Where nothing may be said, nothing is kept.
+    """
+    with transaction.atomic():
+        if _why_not(order_queries.lock_orders([order_id]).get(order_id)):
+            return []
+        waiting = _waiting(order_id, by)
+        kept = list(waiting.filter(pk__in=keeping).order_by("pk").values_list("pk", flat=True))
+        waiting.exclude(pk__in=kept).delete()
+        rows = [_row(order_id, file, by, now) for file in files[: MOST_FILES - len(kept)]]
+        return kept + [row.pk for row in Attachment.objects.bulk_create(rows)]
+
+
+def forget_files(*, now: datetime) -> int:
+    """Delete what was added to messages that were never sent; return how many files that were."""
+    return Attachment.objects.filter(message=None, added_at__lt=now - KEEPS_UNSENT).delete()[0]
+
+
+def _waiting(order_id: int, by: Actor) -> QuerySet[Attachment]:
+    return Attachment.objects.filter(order_id=order_id, user_id=by.user_id, message=None)
+
+
+def _row(order_id: int, file: File, by: Actor, now: datetime, message: Message | None = None) -> Attachment:
+    return Attachment(
+        order_id=order_id,
+        user_id=by.user_id,
+        message=message,
+        name=file.name,
+        kind=file.kind.value,
+        size=len(file.content),
+        content=file.content,
+        added_at=now,
+    )
+
+
+def _attach(said: Sequence[MessageTarget], messages: Sequence[Message], by: Actor, now: datetime) -> None:
+    """Files go with their messages; only people add files."""
+    fresh = []
+    for target, message in zip(said, messages, strict=True):
+        if not target.files and not target.kept:
+            continue
+        waiting = _waiting(target.order_id, by)
+        waiting.filter(pk__in=target.kept).update(message=message)
+        waiting.delete()
+        fresh += [_row(target.order_id, file, by, now, message) for file in target.files]
+    Attachment.objects.bulk_create(fresh)
 
 
 def _why_not(order: Order | None) -> Refusal | None:

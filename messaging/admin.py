@@ -1,6 +1,8 @@
 """Talks in the admin: to look at, and what shops pushed buyers to."""
 
 from django.contrib import admin
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import ReadOnlyAdmin
@@ -33,11 +35,16 @@ class MessageAdmin(ReadOnlyAdmin):
     list_select_related = ["thread__order"]
     ordering = ["-id"]
     exclude = ["topic"]
-    readonly_fields = ["about"]
+    readonly_fields = ["about", "files"]
 
     @admin.display(description=_("注文"))
     def order(self, message: Message) -> str:
         return str(message.thread.order)
+
+    @admin.display(description=_("添付ファイル"))
+    def files(self, message: Message) -> str:
+        names = message.attachments.order_by("pk").values_list("name", flat=True)
+        return format_html_join(mark_safe("<br>"), "{}", ((name,) for name in names)) or "—"
 
     @admin.display(description=_("件名"))
     def about(self, message: Message) -> str:

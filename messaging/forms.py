@@ -1,17 +1,48 @@
-"""The form of a message."""
+"""The form of a message, with its files."""
+
+from collections.abc import Sequence
+from typing import Protocol, cast
 
 from django import forms
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from cancellations.forms import CHOOSE, choice
 from events.forms import ActForm, TextField
 
+from .files import ENDINGS, MOST_FILES, BadFile, File, FileRefusal, examine
 from .rules import LONGEST_TEXT, Topic
-from .wording import topics
+from .wording import topics, why_not_kept
+
+
+class Waiting(Protocol):
+    """A file that was added before its message is sent."""
+
+    pk: int
+    name: str
+
+
+class _SeveralFiles(forms.FileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Files of one message, as they came; the form looks into them."""
+
+    widget = _SeveralFiles(attrs={"accept": ",".join(end for ends in ENDINGS.values() for end in ends)})
+
+    def clean(self, data, initial=None) -> list[UploadedFile]:
+        """All that were chosen."""
+        return list(data or [])
 
 
 class MessageForm(ActForm):
-    """What is said, and what it is about."""
+    """What is said, what it is about, and what goes with it.
+
+    `waiting` are the files that this person added before; `taken` has those that came now and may be kept, also if
+    others may not.
+    """
 
     topic = forms.ChoiceField(
         label=_("件名"),
@@ -29,13 +60,57 @@ class MessageForm(ActForm):
             "max_length": _("本文は2,000文字以内で入力してください。"),
         },
     )
+    kept = forms.TypedMultipleChoiceField(
+        label=_("追加済みの添付ファイル"),
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={
+            "invalid_choice": _("添付ファイルが見つかりません。もう一度ファイルを選択してください。"),
+        },
+    )
+    files = FilesField(
+        label=_("添付ファイル"),
+        required=False,
+        help_text=_("JPEG、PNG、WebPの画像とPDF。1つ5 MBまで、1通に5つまで。"),
+    )
     confirmed = forms.CharField(required=False, max_length=20)
 
-    def __init__(self, *args, of_seller: bool, **kwargs):
+    def __init__(self, *args, of_seller: bool, waiting: Sequence[Waiting] = (), **kwargs):
         super().__init__(*args, **kwargs)
         choice(self, "topic").choices = [CHOOSE, *topics(of_seller=of_seller)]
+        self.taken: list[File] = []
+        self.show_waiting(waiting)
+
+    def show_waiting(self, waiting: Sequence[Waiting], *, all_chosen: bool = False) -> None:
+        """Offer files that were added before; where the form is shown again, with all of them chosen."""
+        choice(self, "kept").choices = [(file.pk, file.name) for file in waiting]
+        if all_chosen:
+            sent = self.data.copy()
+            sent.setlist("kept", [f"{file.pk}" for file in waiting])
+            self.data = sent
+
+    def clean_files(self) -> list[File]:
+        """Look into each file; those that may be kept are in `taken` whatever the others are."""
+        room = MOST_FILES - len(self.cleaned_data.get("kept", ()))
+        refused = []
+        for sent in self.cleaned_data["files"]:
+            try:
+                if len(self.taken) >= room:
+                    raise BadFile(sent.name or "", FileRefusal.TOO_MANY)
+                self.taken.append(examine(sent.name or "", sent.size or 0, sent.read))
+            except BadFile as bad:
+                refused.append(ValidationError(why_not_kept(bad), code=bad.refusal))
+        if refused:
+            raise ValidationError(refused)
+        return self.taken
 
     @property
     def topic_chosen(self) -> Topic:
         """What it is about."""
         return Topic(self.cleaned_data["topic"])
+
+    @property
+    def kept_chosen(self) -> tuple[int, ...]:
+        """The keys of the files that were added before and go with it."""
+        return tuple(cast(list[int], self.cleaned_data.get("kept", [])))

@@ -1,4 +1,4 @@
-"""Thread and Message: the talk of a buyer and a shop about one order."""
+"""Thread, Message and Attachment: the talk of a buyer and a shop about one order."""
 
 from django.conf import settings
 from django.db import models
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Seller
 from orders.models import Order
 
-from . import rules
+from . import files, rules
 
 
 class Thread(models.Model):
@@ -59,6 +59,8 @@ class Message(models.Model):
         SELLER = "SELLER", _("出品者")
 
     thread = models.ForeignKey(Thread, models.PROTECT, related_name="messages", verbose_name=_("会話"))
+    # The thread's own, once more: a shop searches what it was told and said without a look at each thread.
+    seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", db_index=False, verbose_name=_("出品者"))
     side = models.CharField(_("送信者"), max_length=6, choices=Side)
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", verbose_name=_("人")
@@ -76,6 +78,7 @@ class Message(models.Model):
             models.Index(fields=["thread", "id"], name="wishes_of_a_thread", condition=Q(wishes=True)),
             # What a shop was warned of and sent all the same: the operators' own list (domain 21, B17).
             models.Index(fields=["-id"], name="messages_that_push", condition=Q(pushes=True)),
+            models.Index(fields=["seller", "-id"], name="messages_of_seller"),
         ]
         constraints = [
             models.CheckConstraint(
@@ -92,3 +95,44 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.thread} {self.pk}"
+
+
+class Attachment(models.Model):
+    """A file that goes with a message; without one it waits, for the person who added it, until that is sent."""
+
+    order = models.ForeignKey(Order, models.PROTECT, related_name="+", db_index=False, verbose_name=_("注文"))
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, verbose_name=_("人")
+    )
+    message = models.ForeignKey(
+        Message, models.PROTECT, null=True, related_name="attachments", verbose_name=_("メッセージ")
+    )
+    name = models.CharField(_("ファイル名"), max_length=files.LONGEST_NAME)
+    kind = models.CharField(_("種類"), max_length=20, choices=[(kind.value, kind.value) for kind in files.Kind])
+    size = models.PositiveIntegerField(_("サイズ"))
+    content = models.BinaryField(_("内容"))
+    added_at = models.DateTimeField(_("追加日時"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("添付ファイル")
+        indexes = [
+            models.Index(fields=["order", "user"], name="files_not_yet_sent", condition=Q(message=None)),
+            models.Index(fields=["added_at"], name="files_left_behind", condition=Q(message=None)),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind__in=[kind.value for kind in files.Kind]), name="kind_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(size__gt=0, size__lte=files.LARGEST_KEPT), name="file_has_a_size_that_is_taken"
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="file_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether pages show it as a picture."""
+        return files.Kind(self.kind).is_picture

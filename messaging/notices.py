@@ -32,7 +32,11 @@ def mail_message(delivery: Delivery, *, now: datetime) -> None:
             can_be_silenced=not from_seller,
             more={
                 "topic": topic,
-                "message": {"topic": topic, "text": message.text},
+                "message": {
+                    "topic": topic,
+                    "text": message.text,
+                    "files": "・".join(file.name for file in message.attachments.all()),
+                },
                 "is_important": from_seller and rules.is_critical(rules.Topic(message.topic)),
             },
             path=reverse("buyer:message" if from_seller else "seller:message", args=[order.number]),

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
-from .models import Message, Thread
+from .models import Attachment, Message, Thread
 
 PAGE_SIZE = 20
 UNREAD_CAP = 99
@@ -73,9 +73,26 @@ def thread_of(order_id: int) -> Thread | None:
     return Thread.objects.filter(order_id=order_id).first()
 
 
+def _names_of_files() -> Prefetch:
+    return Prefetch("attachments", Attachment.objects.defer("content").order_by("pk"))
+
+
 def messages_of(thread_id: int) -> list[Message]:
-    """The latest messages of a talk, the oldest of them first."""
-    return list(Message.objects.filter(thread_id=thread_id).order_by("-pk")[:MESSAGES_SHOWN])[::-1]
+    """The latest messages of a talk with their files, the oldest of them first."""
+    newest = Message.objects.filter(thread_id=thread_id).order_by("-pk").prefetch_related(_names_of_files())
+    return list(newest[:MESSAGES_SHOWN])[::-1]
+
+
+def files_waiting(order_id: int, user_id: int) -> list[Attachment]:
+    """What a person added to a message that is not sent yet, without what is in it."""
+    rows = Attachment.objects.filter(order_id=order_id, user_id=user_id, message=None)
+    return list(rows.defer("content").order_by("pk"))
+
+
+def file_of_order(order_id: int, key: int, user_id: int) -> Attachment | None:
+    """A file that was sent in an order's talk, or that this person is about to send."""
+    seen = Q(message__isnull=False) | Q(user_id=user_id)
+    return Attachment.objects.filter(seen, order_id=order_id, pk=key).first()
 
 
 def wishes_of(order_ids: Iterable[int]) -> dict[int, tuple[int, ...]]:
@@ -89,4 +106,5 @@ def wishes_of(order_ids: Iterable[int]) -> dict[int, tuple[int, ...]]:
 
 def message_of_event(subject: str) -> Message | None:
     """The message that an event is about."""
-    return Message.objects.filter(pk=int(subject)).select_related("thread__order__seller", "thread__buyer").first()
+    rows = Message.objects.select_related("thread__order__seller", "thread__buyer")
+    return rows.prefetch_related(_names_of_files()).filter(pk=int(subject)).first()

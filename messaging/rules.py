@@ -5,6 +5,7 @@ Standard library only. All functions are total and have no side effects.
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from enum import StrEnum
 
 # Signs in one message at most.
@@ -80,6 +81,15 @@ def wishes_to_cancel(topic: Topic, text: str) -> bool:
 def pushes_to_cancel(text: str) -> bool:
     """Whether a seller's message asks the buyer to cancel; it may, once the buyer spoke of it (domain 12.1, B17)."""
     return bool(_PUSH.search(_plain(text)))
+
+
+def excerpt(text: str, words: Sequence[str], *, length: int = 120) -> str:
+    """The part of a text that says the first of the words; from its beginning if none is near a place in it."""
+    line = " ".join(text.split())
+    places = [place for word in words if (place := _plain(line).find(_plain(word))) >= 0]
+    start = max(0, min(places, default=0) - 20)
+    shown = line[start : start + length]
+    return ("…" if start else "") + shown + ("…" if start + length < len(line) else "")
 
 
 def is_critical(topic: Topic) -> bool:

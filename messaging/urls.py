@@ -10,8 +10,10 @@ from .views import seller as seller_views
 seller = [
     path("messages/", seller_views.talks, name="messages"),
     path("messages/<order_number:number>/", seller_views.talk, name="message"),
+    path("messages/<order_number:number>/files/<int:key>/", seller_views.file, name="message-file"),
 ]
 buyer = [
     path("messages/", buyer_views.talks, name="messages"),
     path("messages/<order_number:number>/", buyer_views.talk, name="message"),
+    path("messages/<order_number:number>/files/<int:key>/", buyer_views.file, name="message-file"),
 ]

@@ -1,9 +1,10 @@
-"""The words of topics and notices."""
+"""The words of topics, notices and files."""
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
+from .files import LARGEST_FILE, MOST_FILES, BadFile, FileRefusal
 from .rules import BUYERS, SELLERS, Topic
 
 _OF_SELLER = {
@@ -48,3 +49,30 @@ def refuse_or_return() -> str:
         "ご注文の商品はすでに発送しているため、キャンセルできません。"
         "商品が不要な場合は、商品の受取を拒否するか、商品到着後に返品手続きをしてください。"
     )
+
+
+_WHY_NOT_KEPT = {
+    FileRefusal.EMPTY: gettext_lazy("「%(name)s」は空のファイルです。中身のあるファイルを選択してください。"),
+    FileRefusal.TOO_LARGE: gettext_lazy(
+        "「%(name)s」は大きすぎます。%(size)s MB、4,000万画素までのファイルを選択してください。"
+    ),
+    FileRefusal.WRONG_TYPE: gettext_lazy(
+        "「%(name)s」は添付できません。添付できるのは、JPEG、PNG、WebPの画像とPDFです。"
+    ),
+    FileRefusal.DOUBLE_ENDING: gettext_lazy(
+        "「%(name)s」は名前に拡張子が2つあるため添付できません。「写真.jpg」のような名前に変更してください。"
+        "添付できるのは、JPEG、PNG、WebPの画像とPDFです。"
+    ),
+    FileRefusal.DAMAGED: gettext_lazy(
+        "「%(name)s」は壊れているため読み込めません。保存し直したファイルを選択してください。"
+    ),
+    FileRefusal.TOO_MANY: gettext_lazy(
+        "「%(name)s」は添付できません。1通に添付できるファイルは%(most)sつまでです。"
+    ),
+}
+
+
+def why_not_kept(bad: BadFile) -> str:
+    """Which file is not taken, why, and what to do."""
+    size = LARGEST_FILE // (1024 * 1024)
+    return str(_WHY_NOT_KEPT[bad.refusal] % {"name": bad.name, "size": size, "most": MOST_FILES})

@@ -1,5 +1,7 @@
 """メッセージ: the buyer's talks with shops."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -11,20 +13,26 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import PersonRequest, buyer_of, buyer_page
 from cancellations.wording import refusal
 from messaging import queries
-from messaging.actions import MessageTarget, mark_read, send
+from messaging.actions import mark_read
 from messaging.forms import MessageForm
 from messaging.rules import Topic
-from orders.outcomes import Refused, sole
-from orders.views.acts import answered_before, done_once
+from messaging.search import said_to_buyer
+from orders.outcomes import Refused
+from orders.queries import order_of_buyer
+from orders.rules import order_number
 from orders.views.buyer import find_order, standing_of
 
-from .lines import lines_of, rows_of
+from .lines import lines_of, rows_of, search_of
+from .writing import Writing, answer_with_file
 
 
 @require_safe
 @buyer_page
 def talks(request: PersonRequest) -> HttpResponse:
-    """The list of talks, newest first."""
+    """The list of talks, newest first, or what was said of some words; a whole order number leads to its talk."""
+    number = order_number(request.GET.get("q", "").strip())
+    if number and order_of_buyer(request.user.pk, number):
+        return HttpResponseRedirect(reverse("buyer:message", args=[number]))
     return render(request, "messaging/buyer.html", _list(request))
 
 
@@ -34,29 +42,24 @@ def talk(request: PersonRequest, number: str) -> HttpResponse:
     """One talk, with the form to write in it; who writes of a cancellation is shown the official way first."""
     order = find_order(request, number)
     now = timezone.now()
-    about = ["message", order.pk]
-    if answered_before(request, about):
+    writing = Writing(request, order.pk, buyer_of(request), now)
+    if writing.was_sent_before():
         return _sent(number)
     thread = queries.thread_of(order.pk)
     if request.method != "POST":
         if request.method == "GET":
             mark_read(order_id=order.pk, by_seller=False)
         return _show(request, order, thread, MessageForm(of_seller=False), now)
-    form = MessageForm(request.POST, of_seller=False)
+    form = writing.form(of_seller=False)
     if not form.is_valid():
+        writing.keep(form)
         return _show(request, order, thread, form, now)
     is_asked = form.topic_chosen == Topic.CANCEL and bool(standing_of(order, now).way)
     if is_asked and form.cleaned_data["confirmed"] != "message":
+        writing.keep(form)
         return _show(request, order, thread, form, now, official=True)
-    target = MessageTarget(order.pk, form.topic_chosen, form.cleaned_data["text"])
     try:
-        done_once(
-            request,
-            form,
-            about,
-            lambda: sole(send(targets=[target], by=buyer_of(request), now=now)).as_dict(),
-            now=now,
-        )
+        writing.send(form)
     except Refused as refused:
         form.add_error(None, refusal(refused.code))
         return _show(request, order, thread, form, now)
@@ -64,11 +67,21 @@ def talk(request: PersonRequest, number: str) -> HttpResponse:
     return _sent(number)
 
 
+@require_safe
+@buyer_page
+def file(request: PersonRequest, number: str, key: int) -> HttpResponse:
+    """A file that went with a message."""
+    return answer_with_file(find_order(request, number).pk, key, request.user.pk)
+
+
 def _sent(number: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("buyer:message", args=[number]) + "#said")
 
 
 def _list(request: PersonRequest) -> dict:
+    search = search_of(request, partial(said_to_buyer, request.user.pk), by_seller=False)
+    if search is not None:
+        return search
     page = queries.threads_of_buyer(request.user.pk, before=request.GET.get("before", ""))
     return {"here": "messages", "rows": rows_of(page.threads, by_seller=False), "older": page.older}
 

@@ -1,10 +1,18 @@
-"""Talks and messages as pages show them."""
+"""Talks, messages and what a search found in them, as pages show them."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from messaging import queries
+from django.http import HttpRequest
+
+from messaging import queries, rules
+from messaging.search import Found, words_of
 from messaging.wording import topic_words
+
+# Where a page of found messages goes on; what else somebody writes there begins anew.
+_KEY = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +27,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One message in a talk: whose it is, and what it was said to be about."""
+    """One message in a talk: whose it is, what it was said to be about, what went with it."""
 
     message: object
     from_seller: bool
     topic: str
+    files: Sequence[Any]
 
 
 def rows_of(threads: Sequence, *, by_seller: bool) -> list[Row]:
@@ -39,11 +48,48 @@ def rows_of(threads: Sequence, *, by_seller: bool) -> list[Row]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One message that a search found."""
+
+    message: object
+    number: str
+    who: str
+    excerpt: str
+
+
+def search_of(request: HttpRequest, find: Callable[..., Found], *, by_seller: bool) -> dict | None:
+    """What a page shows in place of its list while somebody searches; None if nobody does.
+
+    `find` gets the words, and `before`: where the page goes on.
+    """
+    words = words_of(request.GET.get("q", ""))
+    if not words:
+        return None
+    before = request.GET.get("before", "")
+    found = find(words, before=int(before) if _KEY.fullmatch(before) else 0)
+    hits = [
+        Hit(
+            message,
+            message.thread.order.number,
+            message.thread.buyer.name if by_seller else message.thread.seller.name,
+            rules.excerpt(message.text, words),
+        )
+        for message in found.messages
+    ]
+    return {"here": "messages", "q": " ".join(words), "hits": hits, "older": found.older or ""}
+
+
 def lines_of(thread) -> list[Line]:
     """The messages of a talk, the oldest first."""
     if thread is None:
         return []
     return [
-        Line(message, message.side == "SELLER", topic_words(message.topic, of_seller=message.side == "SELLER"))
+        Line(
+            message,
+            message.side == "SELLER",
+            topic_words(message.topic, of_seller=message.side == "SELLER"),
+            message.attachments.all(),
+        )
         for message in queries.messages_of(thread.pk)
     ]

@@ -1,5 +1,7 @@
 """マーケットプレイス・メッセージ管理: the shop's talks with its buyers."""
 
+from functools import partial
+
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -13,15 +15,18 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import ShopRequest, seller_of, seller_page
 from cancellations.wording import refusal
 from messaging import queries
-from messaging.actions import MessageTarget, mark_read, send
+from messaging.actions import mark_read
 from messaging.forms import MessageForm
 from messaging.rules import Topic, pushes_to_cancel
+from messaging.search import said_to_seller
 from messaging.wording import official_way, refuse_or_return
-from orders.outcomes import Refused, sole
-from orders.views.acts import answered_before, done_once
+from orders.outcomes import Refused
+from orders.queries import order_of_seller
+from orders.rules import order_number
 from orders.views.standing import find_order, standing_of
 
-from .lines import lines_of, rows_of
+from .lines import lines_of, rows_of, search_of
+from .writing import Writing, answer_with_file
 
 OFFICIAL, RETURN = "official", "return"
 
@@ -29,7 +34,13 @@ OFFICIAL, RETURN = "official", "return"
 @require_safe
 @seller_page
 def talks(request: ShopRequest) -> HttpResponse:
-    """The list of talks: all, those with something new, those with a wish for a cancellation."""
+    """The list of talks: all, those with something new, those with a wish for a cancellation, those that say words.
+
+    A whole order number leads straight to its talk.
+    """
+    number = order_number(request.GET.get("q", "").strip())
+    if number and order_of_seller(request.membership.seller_id, number):
+        return HttpResponseRedirect(reverse("seller:message", args=[number]))
     return render(request, "messaging/seller.html", _list(request))
 
 
@@ -40,36 +51,37 @@ def talk(request: ShopRequest, number: str) -> HttpResponse:
     if request.method == "POST" and not request.membership.may_act:
         raise PermissionDenied
     order = find_order(request, number)
-    now = timezone.now()
-    about = ["message", order.pk]
-    if answered_before(request, about):
+    writing = Writing(request, order.pk, seller_of(request), timezone.now())
+    if writing.was_sent_before():
         return _sent(number)
     thread = queries.thread_of(order.pk)
     if request.method != "POST":
         if request.method == "GET" and request.membership.may_act:
             mark_read(order_id=order.pk, by_seller=True)
         return _show(request, order, thread, MessageForm(of_seller=True, initial=_template(request, order)))
-    form = MessageForm(request.POST, of_seller=True)
+    form = writing.form(of_seller=True)
     if not form.is_valid():
+        writing.keep(form)
         return _show(request, order, thread, form)
-    text = form.cleaned_data["text"]
     has_wish = thread is not None and thread.has_wish
-    if pushes_to_cancel(text) and not has_wish and form.cleaned_data["confirmed"] != "push":
+    pushes = pushes_to_cancel(form.cleaned_data["text"]) and not has_wish
+    if pushes and form.cleaned_data["confirmed"] != "push":
+        writing.keep(form)
         return _show(request, order, thread, form, pushes=True)
-    target = MessageTarget(order.pk, form.topic_chosen, text)
     try:
-        done_once(
-            request,
-            form,
-            about,
-            lambda: sole(send(targets=[target], by=seller_of(request), now=now)).as_dict(),
-            now=now,
-        )
+        writing.send(form)
     except Refused as refused:
         form.add_error(None, refusal(refused.code))
         return _show(request, order, thread, form)
     messages.success(request, _("メッセージを送信しました。"))
     return _sent(number)
+
+
+@require_safe
+@seller_page
+def file(request: ShopRequest, number: str, key: int) -> HttpResponse:
+    """A file that went with a message."""
+    return answer_with_file(find_order(request, number).pk, key, request.user.pk)
 
 
 def _template(request: ShopRequest, order) -> dict[str, str]:
@@ -90,6 +102,9 @@ def _sent(number: str) -> HttpResponse:
 def _list(request: ShopRequest) -> dict:
     show = request.GET.get("show", "")
     seller_id = request.membership.seller_id
+    search = search_of(request, partial(said_to_seller, seller_id), by_seller=True)
+    if search is not None:
+        return search
     page = queries.threads_of_seller(
         seller_id, unread=show == "unread", wish=show == "cancel", before=request.GET.get("before", "")
     )

@@ -15,7 +15,8 @@ from cancellations.actions import CancelTarget, set_shop_rules, start_bulk
 from cancellations.policy import Reason, ShopRules
 from events.actions import once, subscriptions
 from events.models import Delivery
-from messaging.actions import MessageTarget, send
+from messaging.actions import MessageTarget, keep_files, send
+from messaging.files import File, Kind
 from messaging.rules import Topic
 from orders import imports
 from payments.incoming import take_notice
@@ -30,7 +31,16 @@ from tests.orders.order_files import SECOND, unshipped
 
 # Tasks of rooms that nobody imported so far are found as a worker finds them.
 app.loader.import_default_modules()
-OURS = ("accounts", "events", "orders", "payments", "cancellations", "shipments", "sellercentral")
+OURS = (
+    "accounts",
+    "events",
+    "orders",
+    "payments",
+    "messaging",
+    "cancellations",
+    "shipments",
+    "sellercentral",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -99,6 +109,13 @@ def a_notice(cast: Cast) -> None:
     ProviderNotice.objects.update(key=f"reserve-{order.number}")
 
 
+def an_unsent_file(cast: Cast) -> None:
+    """A file that somebody added to a message two days ago and never sent."""
+    paper = File("書類.pdf", Kind.PDF, b"%PDF-1.7")
+    then = timezone.now() - timedelta(days=2)
+    keep_files(order_id=cast.order().pk, files=[paper], keeping=[], by=cast.buyer, now=then)
+
+
 def nothing(cast: Cast) -> tuple:
     """A task without arguments, with a story to work on."""
     a_story(cast)
@@ -114,6 +131,7 @@ TASKS: dict[str, Callable[[Cast], tuple]] = {
     "cancellations.tasks.run_bulk_cancellation": lambda cast: (a_bulk(cast),),
     "events.tasks.deliver_due": nothing,
     "events.tasks.forget_old_keys": nothing,
+    "messaging.tasks.forget_files": lambda cast: (an_unsent_file(cast), ())[1],
     "payments.tasks.place_unknown_notices": lambda cast: (a_notice(cast), ())[1],
     "orders.tasks.start_waiting_imports": lambda cast: (an_upload(cast), ())[1],
     "orders.tasks.import_file": lambda cast: (an_upload(cast),),

@@ -115,6 +115,7 @@ ACCESS = {
     "seller:message": Rule(
         SHOP_PEOPLE, READ | POST, order="waiting", owners=cast.OF_SELLER, body=cast.message_body, posts=MAY_ACT
     ),
+    "seller:message-file": Rule(SHOP_PEOPLE, row="file", owners=cast.OF_SELLER),
     "seller:order-packing-slip": of_seller("asked"),
     "seller:packing-slips": page(SHOP_PEOPLE),
     "seller:pick-list": page(SHOP_PEOPLE),
@@ -127,6 +128,7 @@ ACCESS = {
     "buyer:order-withdraw": of_buyer("asked", acts=cast.withdraw_body, shows=False),
     "buyer:messages": page(SIGNED_IN),
     "buyer:message": of_buyer("waiting", acts=cast.message_body),
+    "buyer:message-file": Rule(SIGNED_IN, row="file", owners=cast.OF_BUYER),
     "buyer:test-order": page(SIGNED_IN, methods=READ | POST, done=200),
 }
 

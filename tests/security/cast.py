@@ -16,6 +16,10 @@ from accounts.models import Membership, Seller, User
 from accounts.passwords import link_for
 from cancellations.actions import CancelTarget, RequestTarget, request_cancellation, start_bulk
 from cancellations.policy import Interlock, Reason
+from messaging.actions import MessageTarget, send
+from messaging.files import File, Kind
+from messaging.models import Attachment
+from messaging.rules import Topic
 from orders.models import Order
 from shipments.actions import ConfirmTarget, confirm_shipment
 from tests import factories
@@ -60,7 +64,7 @@ class Cast:
     orders: dict[str, Order]
     now: datetime
     # Keys of other rows of alice's shop that a page is about.
-    rows: dict[str, int | str] = field(default_factory=dict)
+    rows: dict[str, int | str | tuple[str, int]] = field(default_factory=dict)
     _clients: dict[str, Client] = field(default_factory=dict)
 
     def client(self, role: str, **more) -> Client:
@@ -110,6 +114,9 @@ def gather() -> Cast:
         cast.client(role)  # signed in now, so that no later request signs anybody in
     people[BUYER].refresh_from_db()
     cast.rows["provider"] = "test"
+    said = MessageTarget(cast.orders["charged"].pk, Topic.OTHER, "よろしくお願いします。", files=(PAPER,))
+    send(targets=[said], by=factories.buyer_actor(people[BUYER]), now=now)
+    cast.rows["file"] = (cast.orders["charged"].number, Attachment.objects.get().pk)
     cast.rows["link"] = link_for(people[BUYER], now=now)
     return cast
 
@@ -128,6 +135,8 @@ def ask(order: Order, buyer: User, *, now: datetime, text: str = "") -> None:
     target = RequestTarget(order.pk, "NO_LONGER_NEEDED", "商品が不要になった", text=text)
     request_cancellation(targets=[target], by=factories.buyer_actor(buyer), now=now)
 
+
+PAPER = File("書類.pdf", Kind.PDF, b"%PDF-1.7\n%%EOF")
 
 # --- what a form sends ------------------------------------------------------------------------------------
 

@@ -80,12 +80,12 @@ def wrong_headers(response: HttpResponse, *, signed_in: bool) -> dict[str, str |
     return wrong | {name: response[name] for name in response.headers if name.lower() in VERSIONS}
 
 
-def address_of(name: str, about: str | int) -> str:
+def address_of(name: str, about: str | int | tuple[str, int]) -> str:
     """The address of a page, about an order or another row if it is about one."""
     try:
         return reverse(name)
     except NoReverseMatch:
-        return reverse(name, args=[about])
+        return reverse(name, args=about if isinstance(about, tuple) else [about])
 
 
 def test_s01_every_address_has_a_rule_and_every_rule_an_address():

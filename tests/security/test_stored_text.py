@@ -2,8 +2,10 @@
 
 import email
 import re
+from decimal import Decimal
 from email import policy as mail_policy
 from html.parser import HTMLParser
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
@@ -17,25 +19,67 @@ from cancellations.models import Cancellation, CancellationRequest
 from cancellations.policy import DeclineReason, Interlock, Reason
 from events.actions import deliver_due
 from events.models import SentMail
+from messaging.actions import MessageTarget, send
+from messaging.files import File, Kind
+from messaging.models import Message
+from messaging.rules import Topic
 from orders.models import Order
+from payments.models import Refund
+from payments.refunds import RefundTarget, refund
+from payments.rules import RefundReason
 from shipments.actions import ConfirmTarget, confirm_shipment
 from tests import factories
 from tests.factories import operator_actor, seller_actor
 
 from .cast import BUYER, OPERATOR, OWNER, Cast, ask, place
 
-PAYLOADS = (
+# What a browser would run, load or be led astray by, if any page showed it as it stands.
+RUNS = (
     "<script>alert(1)</script>",
     "\"'><img src=x onerror=alert(1)>",
+    "</textarea></title></style><svg/onload=alert(1)>",
+    "<a href=javascript:alert(1)>x</a>",
+    "<ScRiPt>alert(1)</sCrIpT>",
+    "<img src=x>",
+    "<details open ontoggle=alert(1)>x</details>",
+    "<body onload=alert(1)>",
+    "<iframe src=javascript:alert(1)></iframe>",
+    "<object data=data:text/html,x></object>",
+    "<embed src=data:text/html,x>",
+    "<base href=//evil.example/>",
+    "<form action=javascript:alert(1)><button>x</button></form>",
+    "</option></select><script>alert(1)</script>",
+    "--><script>alert(1)</script><!--",
+    "</td></tr></table><img src=x onerror=alert(1)>",
+    "<math><a href=javascript:alert(1)>x</a></math>",
+    "<a href=' javascript:alert(1)'>x</a>",
+    "<input autofocus onfocus=alert(1)>",
+    "<b onclick=alert(1)>x</b>",
+)
+# What quotes, templates, spreadsheets, logs or readers could take for something else.
+TRICKS = (
     "' onmouseover='alert(1)' x='",
     '" autofocus onfocus="alert(1)',
-    "</textarea></title></style><svg/onload=alert(1)>",
     "<!--<script>alert(1)//-->",
-    "<a href=javascript:alert(1)>x</a>",
     "{{ 7|add:7 }}{% now 'Y' %}",
     "&lt;script&gt;alert(1)&lt;/script&gt;",
     "${7*7}<%= 7*7 %>",
+    "javascript:alert(1)",
+    "%3Cscript%3Ealert(1)%3C/script%3E",
+    "\\u003cscript\\u003ealert(1)\\u003c/script\\u003e",
+    "%s %(name)s {0} {name}",
+    "'; DROP TABLE orders_order; --",
+    '=HYPERLINK("http://evil.example","x")',
+    "+cmd|' /C calc'!A0",
+    "https://evil.example/account/",
+    "]]><![CDATA[x",
+    "＜script＞alert(1)＜/script＞",
+    "e\u0301\u200d\u200b\u2060👩\u200d👩\u200d👧 x",
+    "x\u2028y\u2029z",
+    "W" * 60,
+    "../../etc/passwd",
 )
+PAYLOADS = RUNS + TRICKS
 LINE = "x\r\nBcc: evil@evil.example\r\nX: y"
 
 
@@ -55,7 +99,7 @@ class Look(HTMLParser):
             runs
             or leads
             or (tag == "script" and "src" not in named)
-            or (tag in {"img", "svg"} and "onload" in named)
+            or tag in {"iframe", "object", "embed", "base", "math"}
         ):
             self.bad.append(self.get_starttag_text() or tag)
         if named.get("src") == "x":
@@ -126,6 +170,15 @@ def told(cast: Cast):
             says_already_shipped=True,
         )
         confirm_shipment(targets=[shipped], interlock=Interlock.ASK, by=seller_actor(alice), now=now)
+        back = RefundTarget(orders[3].pk, RefundReason.RETURN, beside=Decimal(1), memo=payload)
+        refund(targets=[back], by=seller_actor(alice), now=now)
+        paper = File(payload[:100], Kind.PDF, b"%PDF-1.7")
+        for by in (factories.buyer_actor(dora), seller_actor(alice)):
+            send(
+                targets=[MessageTarget(orders[4].pk, Topic.OTHER, payload, files=(paper,))],
+                by=by,
+                now=now,
+            )
         line = orders[6].lines[0]
         part = CancelTarget(orders[6].pk, Reason.NO_INVENTORY, units={line.pk: 1}, memo=payload)
         cancel(targets=[part], by=seller_actor(alice), now=now)
@@ -152,16 +205,22 @@ def test_s33_stored_text_is_shown_as_text_on_every_page_and_in_every_mail(cast: 
         addresses += [
             reverse(f"{space}:{name}", args=[order.number]) for name in names for order in (orders[4], orders[6])
         ]
-        addresses += [f"{reverse(f'{space}:orders')}?q={payload}", reverse(f"{space}:orders")]
+        addresses += [reverse(f"{space}:orders"), reverse(f"{space}:messages")]
+        addresses += [
+            f"{reverse(f'{space}:{name}')}?{urlencode({'q': payload})}" for name in ("orders", "messages")
+        ]
+        addresses += [reverse(f"{space}:message", args=[orders[4].number])]
         addresses += [reverse("seller:home") if role == OWNER else reverse("buyer:account")]
         for address in addresses:
             pages[role, address] = cast.client(role).get(address, follow=True).content.decode()
     for model, keys in {
-        "orders_order": [order.pk for order in orders],
-        "cancellations_cancellationrequest": CancellationRequest.objects.values_list("pk", flat=True),
-        "cancellations_cancellation": Cancellation.objects.values_list("pk", flat=True),
+        "orders_order": [order.pk for order in orders[3:5]],
+        "cancellations_cancellationrequest": CancellationRequest.objects.values_list("pk", flat=True)[:2],
+        "cancellations_cancellation": Cancellation.objects.values_list("pk", flat=True)[:2],
+        "payments_refund": Refund.objects.values_list("pk", flat=True),
+        "messaging_message": Message.objects.values_list("pk", flat=True),
         "accounts_user": User.objects.values_list("pk", flat=True)[:3],
-        "events_sentmail": SentMail.objects.values_list("pk", flat=True)[:4],
+        "events_sentmail": SentMail.objects.values_list("pk", flat=True)[:2],
     }.items():
         pages[OPERATOR, model] = cast.client(OPERATOR).get(reverse(f"admin:{model}_changelist")).content.decode()
         for key in keys:
@@ -176,7 +235,11 @@ def test_s33_stored_text_is_shown_as_text_on_every_page_and_in_every_mail(cast: 
         "m05",
         "m08",
         "m09",
+        "m11",
+        "m12",
         "m13_buyer",
+        "m23_buyer",
+        "m23_seller",
     }
     bad = {place: look_at(html).bad for place, html in pages.items()}
     assert {place: found for place, found in bad.items() if found} == {}
@@ -184,21 +247,26 @@ def test_s33_stored_text_is_shown_as_text_on_every_page_and_in_every_mail(cast: 
     for role, place_of in (
         (OWNER, reverse("seller:order", args=[orders[1].number])),
         (BUYER, reverse("buyer:order", args=[orders[1].number])),
-        (OPERATOR, reverse("admin:orders_order_change", args=[orders[1].pk])),
+        (OPERATOR, reverse("admin:orders_order_change", args=[orders[4].pk])),
+        (OWNER, reverse("seller:message", args=[orders[4].number])),
+        (BUYER, reverse("buyer:message", args=[orders[4].number])),
+        (OPERATOR, "messaging_message"),
     ):
         assert first_words in "".join(look_at(pages[role, place_of]).text), place_of
 
 
 def test_s33_the_look_finds_what_a_browser_would_run():
-    """The control: each payload, not escaped, is found out, those that only templates would run aside."""
-    harmless = {PAYLOADS[2], PAYLOADS[3], PAYLOADS[5], PAYLOADS[7], PAYLOADS[8], PAYLOADS[9]}
-    for payload in PAYLOADS:
-        assert bool(look_at(f"<p>{payload}</p>").bad) == (payload not in harmless), payload
-    assert look_at(f"<p title='{PAYLOADS[2]}'>").bad
-    assert look_at(f'<p title="{PAYLOADS[3]}">').bad
+    """The control: whatever runs is found out where it is not escaped."""
+    assert len(PAYLOADS) == 40
+    for payload in RUNS:
+        assert look_at(f"<p>{payload}</p>").bad, payload
+    for payload in TRICKS:
+        assert not look_at(f"<p>{payload}</p>").bad, payload
+    assert look_at(f"<p title='{TRICKS[0]}'>").bad
+    assert look_at(f'<p title="{TRICKS[1]}">').bad
 
 
-@pytest.mark.parametrize("payload", [LINE, PAYLOADS[1]])
+@pytest.mark.parametrize("payload", [LINE, RUNS[1]])
 def test_s34_a_mail_goes_to_its_one_reader_with_links_to_our_own_host(told, payload: str):
     """No header comes from stored text, and no link leads elsewhere."""
     told(payload)
@@ -214,6 +282,7 @@ def test_s34_a_mail_goes_to_its_one_reader_with_links_to_our_own_host(told, payl
             "Date",
             "Message-ID",
             "Auto-Submitted",
+            "List-Unsubscribe",
         }
         assert len(read["To"].addresses) == 1
         assert read["To"].addresses[0].domain in {"seller.example", "buyer.example"}

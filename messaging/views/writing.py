@@ -1,0 +1,91 @@
+"""What both sides' pages do with a message that is being written, and with its files."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.http import Http404, HttpResponse
+from django.utils.http import content_disposition_header
+
+from accounts.access import PersonRequest
+from accounts.actors import Actor
+from messaging import queries
+from messaging.actions import MessageTarget, keep_files, send
+from messaging.files import LARGEST_FILE
+from messaging.forms import MessageForm
+from orders.outcomes import sole
+from orders.views.acts import answered_before, done_once
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """A message that one person writes about one order."""
+
+    request: PersonRequest
+    order_id: int
+    by: Actor
+    now: datetime
+
+    @property
+    def about(self) -> list[object]:
+        """What makes a second sending the same one: the order, and what is in the files."""
+        files = self.request.FILES.getlist("files")
+        return ["message", self.order_id, *(_digest(file) for file in files)]
+
+    def was_sent_before(self) -> bool:
+        """Whether the very same was sent already."""
+        return answered_before(self.request, self.about) is not None
+
+    def form(self, *, of_seller: bool) -> MessageForm:
+        """What was written, with the files that were added before."""
+        waiting = queries.files_waiting(self.order_id, self.request.user.pk)
+        return MessageForm(self.request.POST, self.request.FILES, of_seller=of_seller, waiting=waiting)
+
+    def send(self, form: MessageForm) -> None:
+        """Send what a valid form says.
+
+        Raises Refused.
+        """
+        target = MessageTarget(
+            self.order_id, form.topic_chosen, form.cleaned_data["text"], tuple(form.taken), form.kept_chosen
+        )
+        done_once(
+            self.request,
+            form,
+            self.about,
+            lambda: sole(send(targets=[target], by=self.by, now=self.now)).as_dict(),
+            now=self.now,
+        )
+
+    def keep(self, form: MessageForm) -> None:
+        """Keep the files of a form that is shown again: browsers do not send them twice by themselves."""
+        if form.taken or form.kept_chosen:
+            keep_files(
+                order_id=self.order_id, files=form.taken, keeping=form.kept_chosen, by=self.by, now=self.now
+            )
+            form.show_waiting(queries.files_waiting(self.order_id, self.request.user.pk), all_chosen=True)
+
+
+def _digest(file) -> str:
+    """What is in a file; of those that nobody takes, how large it is."""
+    if file.size > LARGEST_FILE:
+        return f"{file.size}"
+    file.seek(0)  # whoever looked into it before read it to its end
+    digest = hashlib.sha256(file.read()).hexdigest()
+    file.seek(0)
+    return f"{file.name} {digest}"
+
+
+def answer_with_file(order_id: int, key: int, user_id: int) -> HttpResponse:
+    """A file of an order's talk, or 404; pictures are shown, all else is saved.
+
+    Whoever asks was found to be a side of the order's talk (reliability S-08).
+    """
+    file = queries.file_of_order(order_id, key, user_id)
+    if file is None:
+        raise Http404
+    answer = HttpResponse(bytes(file.content), content_type=file.kind)
+    disposition = content_disposition_header(not file.is_picture, file.name)
+    if disposition:
+        answer["Content-Disposition"] = disposition
+    return answer
