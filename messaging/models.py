@@ -45,6 +45,7 @@ class Thread(models.Model):
                 condition=Q(has_wish=True),
             ),
             models.Index(F("buyer"), F("last_at").desc(), F("id").desc(), name="threads_of_buyer"),
+            models.Index(fields=["buyer"], name="threads_unread_by_buyer", condition=Q(unread_by_buyer__gt=0)),
         ]
 
     def __str__(self) -> str:

@@ -63,6 +63,11 @@ def unread_of_seller(seller_id: int) -> int:
     return Thread.objects.filter(seller_id=seller_id, unread_by_seller__gt=0)[: UNREAD_CAP + 1].count()
 
 
+def unread_of_buyer(user_id: int) -> int:
+    """How many talks of a buyer have something new, as far as anybody counts."""
+    return Thread.objects.filter(buyer_id=user_id, unread_by_buyer__gt=0)[: UNREAD_CAP + 1].count()
+
+
 def wishes_of_seller(seller_id: int) -> int:
     """How many talks of a shop have a wish for a cancellation, as far as anybody counts."""
     return Thread.objects.filter(seller_id=seller_id, has_wish=True)[: UNREAD_CAP + 1].count()

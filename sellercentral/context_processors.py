@@ -7,6 +7,7 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from accounts.queries import membership_of
+from messaging.queries import unread_of_buyer, unread_of_seller
 from orders.lists import open_requests_count
 
 
@@ -24,5 +25,8 @@ def portal(request):
         "look": getattr(user, "look", "auto"),
         "membership": membership,
         "waiting": SimpleLazyObject(lambda: open_requests_count(membership.seller_id)),
+        "unread": SimpleLazyObject(
+            lambda: unread_of_buyer(user.pk) if is_buyers else unread_of_seller(membership.seller_id)
+        ),
         "act_key": uuid4().hex,
     }

@@ -7,10 +7,11 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
 from accounts.access import ShopRequest, seller_page
+from messaging.queries import unread_of_seller
 from orders.lists import CHIP_CAP, TAB_CAP, counts_of_seller
 from sellercentral.templatetags.portal import capped
 
-CHIPS = ("requested", "due", "late")
+CHIPS = ("requested", "due", "late", "unread")
 
 
 @require_safe
@@ -20,7 +21,8 @@ def figures(request: ShopRequest) -> HttpResponse:
 
     `seen` is the mark that came with the last figures.
     """
-    counts = counts_of_seller(request.membership.seller_id, now=timezone.now())
+    seller_id = request.membership.seller_id
+    counts = counts_of_seller(seller_id, now=timezone.now()) | {"unread": unread_of_seller(seller_id)}
     shown = {name: capped(count, (CHIP_CAP if name in CHIPS else TAB_CAP) - 1) for name, count in counts.items()}
     mark = "-".join(shown.values())
     answer = HttpResponse(status=204)

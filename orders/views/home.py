@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import ShopRequest, last_visit, seller_page
 from accounts.actors import Role
+from messaging.queries import unread_of_seller
 from orders import lists
 from orders.queries import count_due_on, local_day, news_of_seller
 
@@ -45,6 +46,7 @@ def home(request: ShopRequest) -> HttpResponse:
             "now": now,
             "waiting": counts["requested"],
             "counts": counts,
+            "unread": unread_of_seller(seller_id),
             "ship_today": count_due_on(seller_id, local_day(now), cap=lists.CHIP_CAP),
             "asked": standings[: len(asked)],
             "due": standings[len(asked) : len(asked) + len(due)],

@@ -223,6 +223,9 @@
   if (figures) {
     const SOON = 15_000, LATEST = 240_000;
     const first = figures.getAttribute("hx-get");
+    const said = { requested: figures.dataset.saysRequested, unread: figures.dataset.saysUnread };
+    const seen = {};
+    for (const name in said) seen[name] = document.querySelector(`[data-figure=${name}]`)?.textContent;
     let wait = SOON, timer = 0;
     const again = () => {
       clearTimeout(timer);
@@ -230,15 +233,15 @@
     };
     const look = () => window.htmx && htmx.trigger(figures, "look");
     const show = ({ shown, units, mark }) => {
-      const waited = figures.dataset.shown ?? document.querySelector("[data-figure=requested]")?.textContent;
       for (const place of document.querySelectorAll("[data-figure]")) {
         const figure = shown[place.dataset.figure];
         place.textContent = place.dataset.says ? place.dataset.says.replace("{n}", figure) : figure;
       }
       for (const place of document.querySelectorAll("[data-unit]")) place.textContent = units[place.dataset.unit];
-      for (const pill of document.querySelectorAll("[data-figure-pill]")) pill.hidden = shown.requested === "0";
-      if (waited !== undefined && waited !== shown.requested) politely(figures.dataset.says.replace("{n}", shown.requested));
-      figures.dataset.shown = shown.requested;
+      for (const pill of document.querySelectorAll("[data-figure-pill]")) pill.hidden = shown[pill.dataset.figurePill] === "0";
+      const news = Object.keys(said).filter((name) => seen[name] !== undefined && seen[name] !== shown[name]);
+      politely(news.map((name) => said[name].replace("{n}", shown[name])).join(" "));
+      for (const name in said) seen[name] = shown[name];
       figures.setAttribute("hx-get", `${first}?seen=${encodeURIComponent(mark)}`);
       wait = SOON / 2;
     };

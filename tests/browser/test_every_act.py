@@ -4,6 +4,7 @@ import re
 
 from django.core import mail as outbox
 from django.utils import timezone
+from PIL import Image
 from playwright.sync_api import expect
 
 from accounts.models import User
@@ -112,17 +113,21 @@ def test_seller_refunds_what_was_confirmed_and_never_left(floor, at):
     assert (order.refunds.get().amount, order.refunds.get().reason) == (980, "NOT_SHIPPED")
 
 
-def test_buyer_writes_and_the_seller_explains_the_official_way(floor, at):
-    order = floor.order()
+def test_buyer_writes_and_the_seller_explains_the_official_way(floor, at, tmp_path):
+    order, photo = floor.order(), tmp_path / "割れ.png"
+    Image.new("RGB", (60, 40), "teal").save(photo)
     buyer = at(floor.dora, f"/account/orders/{order.number}/")
     buyer.press("出品者に連絡する", role="link")
     buyer.choose("件名", "CANCEL")
     buyer.fill("本文", "I want to cancel")
+    buyer.give_file("添付ファイル", str(photo))
     buyer.press("送信")
     buyer.press("このままメッセージを送信する")
     buyer.is_told()
     seller = at(floor.alice, "/seller/messages/")
     seller.use(seller.page.locator("a.thread").first)
+    shown = seller.page.locator(".files img")
+    expect(shown).to_have_js_property("naturalWidth", 60)
     seller.press("公式のキャンセル手順を案内", role="link")
     seller.press("送信")
     seller.is_told()

@@ -2,6 +2,7 @@
 nothing jumps, the console quiet. A new address is looked at here, or the build fails.
 """
 
+import io
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from django.contrib import admin as django_admin
 from django.urls import resolve, reverse
 from django.utils import timezone
+from PIL import Image
 from playwright.sync_api import Page
 
 from accounts.models import LoginAttempt, User
@@ -20,6 +22,7 @@ from cancellations.models import PolicyVersion
 from cancellations.policy import DeclineReason, Reason
 from events.models import Delivery, IdempotencyKey, MailText
 from messaging.actions import MessageTarget, send
+from messaging.files import File, Kind
 from messaging.rules import Topic
 from orders.admin import acts
 from orders.models import Import, ImportLine
@@ -47,7 +50,7 @@ JUMPS = """() => new Promise(done => {
   requestAnimationFrame(() => requestAnimationFrame(() => done(sum)));
 })"""
 # Answers for machines, and addresses that show no page of their own.
-NO_PAGES = {"health-live", "health-ready", "health-status"}
+NO_PAGES = {"health-live", "health-ready", "health-status", "seller:message-file", "buyer:message-file"}
 # Besides: what is a mail in a tab of its own, and what comes after an act.
 NO_PAGES_OF_ADMIN = {
     "admin:jsi18n",
@@ -105,8 +108,14 @@ def pages(floor) -> list[tuple[User | None, str]]:
         (seller, plain, Topic.CANCEL, "公式のキャンセル手順をご案内します。"),
         (buyer, shipped, Topic.ITEM, "無事に届きました。ありがとうございました。"),
     ]
+    picture = io.BytesIO()
+    Image.new("RGB", (900, 600), "teal").save(picture, format="PNG")
+    enclosed = (
+        File("植木鉢の写真.png", Kind.PNG, picture.getvalue()),
+        File("とても長い名前の書類" * 6 + ".pdf", Kind.PDF, b"%PDF-1.7"),
+    )
     for by, order, topic, text in said:
-        send(targets=[MessageTarget(order.pk, topic, text)], by=by, now=now)
+        send(targets=[MessageTarget(order.pk, topic, text, files=enclosed)], by=by, now=now)
     cancelled = floor.order(minutes_ago=130)
     cancelling.cancel(targets=[CancelTarget(cancelled.pk, Reason.NO_INVENTORY, memo="棚卸し")], by=seller, now=now)
     late = floor.order(minutes_ago=60, ship_by=(now - timedelta(days=6)).date())
@@ -135,7 +144,12 @@ def pages(floor) -> list[tuple[User | None, str]]:
             (plain, "refund"),
         )
     ]
-    of_seller += ["/seller/messages/", "/seller/messages/?show=unread", "/seller/messages/?show=cancel"]
+    of_seller += [
+        "/seller/messages/",
+        "/seller/messages/?show=unread",
+        "/seller/messages/?q=zzz",
+        "/seller/messages/?show=cancel",
+    ]
     of_seller += [f"/seller/messages/{each.number}/" for each in (plain, whole, pending, shipped)]
     paper = "&".join(f"order={order.number}" for order in (plain, whole, part, pending, partly))
     of_seller += [
@@ -170,6 +184,7 @@ def pages(floor) -> list[tuple[User | None, str]]:
         f"/account/orders/{fresh.number}/cancel/",
         f"/account/orders/{plain.number}/request-cancellation/",
         "/account/messages/",
+        "/account/messages/?q=キャンセル",
         *(f"/account/messages/{each.number}/" for each in (plain, fresh, pending, shipped)),
     ]
     of_seller += [

@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 
 from cancellations import actions as cancelling
 from cancellations.actions import RequestTarget
+from messaging.actions import MessageTarget, send
+from messaging.rules import Topic
 from tests import factories
 
 FIGURES = "/seller/figures/"
@@ -55,6 +57,18 @@ def test_a_new_request_shows_without_a_reload_and_is_said_politely(floor, open_l
     expect(page.locator("#polite")).to_have_text("未対応のキャンセルリクエスト：2件")
     pill = page.locator("[data-figure-pill]").first
     expect(pill).to_contain_text("2件未対応")
+
+
+def test_a_new_message_shows_without_a_reload_and_is_said_politely(floor, open_list):
+    page, _ = open_list
+    pill = page.locator("[data-figure-pill=unread]").first
+    expect(pill).to_be_hidden()
+    said = MessageTarget(floor.orders[1].pk, Topic.OTHER, "領収書をお願いします。")
+    send(targets=[said], by=factories.buyer_actor(floor.dora), now=timezone.now())
+    pass_until_asked(page, 15)
+    expect(pill).to_be_visible()
+    expect(pill).to_contain_text("未読 1件")
+    expect(page.locator("#polite")).to_have_text("未読のメッセージがある会話：1件")
 
 
 def test_it_asks_seldomer_while_nothing_changes(floor, open_list):

@@ -1,5 +1,7 @@
 """The talks' pages: the official way is shown first, ready-written texts are read before they are sent."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -47,6 +49,20 @@ def test_both_sides_talk_and_see_what_is_new(cast: Cast):
     assert "同梱します。" in page
     assert cast.alice.name not in page  # the buyer talks to a shop
     assert Thread.objects.get().unread_by_buyer == 0
+
+
+def test_what_is_new_is_counted_in_the_menu_and_where_each_side_begins(cast: Cast):
+    order = cast.order()
+    say(cast, order)
+    say(cast, order, by=cast.seller)
+    for person, side, start in ((cast.alice, "seller", "seller:home"), (cast.dora, "buyer", "buyer:account")):
+        begins = browser(person).get(reverse(start)).content.decode()
+        assert re.search(r'data-figure-pill="unread">.*未読 1件', begins)
+        browser(person).get(reverse(f"{side}:message", args=[order.number]))
+        assert re.search(
+            r'data-figure-pill="unread" hidden>', browser(person).get(reverse(start)).content.decode()
+        )
+    assert "未読のメッセージがある会話" in browser(cast.alice).get(reverse("seller:home")).content.decode()
 
 
 def test_a_buyer_who_writes_of_a_cancellation_is_shown_the_official_button_first(cast: Cast):
