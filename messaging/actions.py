@@ -103,14 +103,20 @@ def forget_files(*, now: datetime) -> int:
     return Attachment.objects.filter(message=None, added_at__lt=now - KEEPS_UNSENT).delete()[0]
 
 
+def _person(by: Actor) -> int:
+    if by.user_id is None:
+        raise ValueError("only people add files")
+    return by.user_id
+
+
 def _waiting(order_id: int, by: Actor) -> QuerySet[Attachment]:
-    return Attachment.objects.filter(order_id=order_id, user_id=by.user_id, message=None)
+    return Attachment.objects.filter(order_id=order_id, user_id=_person(by), message=None)
 
 
 def _row(order_id: int, file: File, by: Actor, now: datetime, message: Message | None = None) -> Attachment:
     return Attachment(
         order_id=order_id,
-        user_id=by.user_id,
+        user_id=_person(by),
         message=message,
         name=file.name,
         kind=file.kind.value,
@@ -121,7 +127,7 @@ def _row(order_id: int, file: File, by: Actor, now: datetime, message: Message |
 
 
 def _attach(said: Sequence[MessageTarget], messages: Sequence[Message], by: Actor, now: datetime) -> None:
-    """Files go with their messages; only people add files."""
+    """Let files go with their messages."""
     fresh = []
     for target, message in zip(said, messages, strict=True):
         if not target.files and not target.kept:

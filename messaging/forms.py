@@ -6,6 +6,7 @@ from typing import Protocol, cast
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from cancellations.forms import CHOOSE, choice
@@ -69,7 +70,7 @@ class MessageForm(ActForm):
             "invalid_choice": _("添付ファイルが見つかりません。もう一度ファイルを選択してください。"),
         },
     )
-    files = FilesField(
+    attachments = FilesField(
         label=_("添付ファイル"),
         required=False,
         help_text=_("JPEG、PNG、WebPの画像とPDF。1つ5 MBまで、1通に5つまで。"),
@@ -86,15 +87,15 @@ class MessageForm(ActForm):
         """Offer files that were added before; where the form is shown again, with all of them chosen."""
         choice(self, "kept").choices = [(file.pk, file.name) for file in waiting]
         if all_chosen:
-            sent = self.data.copy()
+            sent = cast(QueryDict, self.data).copy()
             sent.setlist("kept", [f"{file.pk}" for file in waiting])
             self.data = sent
 
-    def clean_files(self) -> list[File]:
+    def clean_attachments(self) -> list[File]:
         """Look into each file; those that may be kept are in `taken` whatever the others are."""
         room = MOST_FILES - len(self.cleaned_data.get("kept", ()))
         refused = []
-        for sent in self.cleaned_data["files"]:
+        for sent in self.cleaned_data["attachments"]:
             try:
                 if len(self.taken) >= room:
                     raise BadFile(sent.name or "", FileRefusal.TOO_MANY)

@@ -26,7 +26,7 @@ def portal(request):
         "membership": membership,
         "waiting": SimpleLazyObject(lambda: open_requests_count(membership.seller_id)),
         "unread": SimpleLazyObject(
-            lambda: unread_of_buyer(user.pk) if is_buyers else unread_of_seller(membership.seller_id)
+            lambda: unread_of_buyer(request.user.pk) if is_buyers else unread_of_seller(membership.seller_id)
         ),
         "act_key": uuid4().hex,
     }

@@ -89,7 +89,7 @@ def lines_of(thread) -> list[Line]:
             message,
             message.side == "SELLER",
             topic_words(message.topic, of_seller=message.side == "SELLER"),
-            message.attachments.all(),
+            list(message.attachments.all()),
         )
         for message in queries.messages_of(thread.pk)
     ]

@@ -29,7 +29,7 @@ class Writing:
     @property
     def about(self) -> list[object]:
         """What makes a second sending the same one: the order, and what is in the files."""
-        files = self.request.FILES.getlist("files")
+        files = self.request.FILES.getlist("attachments")
         return ["message", self.order_id, *(_digest(file) for file in files)]
 
     def was_sent_before(self) -> bool:

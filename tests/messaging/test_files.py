@@ -150,7 +150,7 @@ class TestPages:
         dora, alice = browser(cast.dora), browser(cast.alice)
         address = reverse("buyer:message", args=[order.number])
         for _ in range(2):  # sent twice, kept once
-            sent = sends() | {"files": [upload("写真.jpg", picture()), upload("書類.pdf", PDF)]}
+            sent = sends() | {"attachments": [upload("写真.jpg", picture()), upload("書類.pdf", PDF)]}
             assert dora.post(address, sent)["Location"] == f"{address}#said"
         photo, paper = Attachment.objects.order_by("pk")
         assert {photo.message, paper.message} == {Message.objects.get()}
@@ -171,8 +171,8 @@ class TestPages:
     def test_the_same_words_with_another_file_are_another_message(self, cast: Cast):
         order = cast.order()
         dora, address = browser(cast.dora), reverse("buyer:message", args=[order.number])
-        dora.post(address, sends() | {"files": [upload("a.jpg", picture())]})
-        answer = dora.post(address, sends() | {"files": [upload("a.jpg", picture(size=(9, 9)))]})
+        dora.post(address, sends() | {"attachments": [upload("a.jpg", picture())]})
+        answer = dora.post(address, sends() | {"attachments": [upload("a.jpg", picture(size=(9, 9)))]})
         assert answer.status_code == 200
         assert Attachment.objects.count() == 1
 
@@ -180,7 +180,7 @@ class TestPages:
         order = cast.order()
         dora, address = browser(cast.dora), reverse("buyer:message", args=[order.number])
         bad = upload("悪い.svg", b"<svg/>")
-        page = dora.post(address, sends() | {"files": [upload("良い.jpg", picture()), bad]}).content.decode()
+        page = dora.post(address, sends() | {"attachments": [upload("良い.jpg", picture()), bad]}).content.decode()
         assert "「悪い.svg」は添付できません。添付できるのは、JPEG、PNG、WebPの画像とPDFです。" in page
         kept = Attachment.objects.get()
         assert f'name="kept" value="{kept.pk}"' in page
@@ -197,7 +197,7 @@ class TestPages:
         order = cast.order()
         alice, address = browser(cast.alice), reverse("seller:message", args=[order.number])
         push = sends("キャンセルのリクエストを送信してください。", "CANCEL")
-        alice.post(address, push | {"files": [upload("a.pdf", PDF)]})
+        alice.post(address, push | {"attachments": [upload("a.pdf", PDF)]})
         kept = Attachment.objects.get()
         alice.post(address, push | {"kept": [kept.pk], "confirmed": "push", "key": "k2"})
         assert Attachment.objects.get().message == Message.objects.get()
@@ -206,11 +206,11 @@ class TestPages:
         order = cast.order()
         dora, address = browser(cast.dora), reverse("buyer:message", args=[order.number])
         six = [upload(f"{number}.jpg", picture()) for number in range(6)]
-        page = dora.post(address, sends() | {"files": six}).content.decode()
+        page = dora.post(address, sends() | {"attachments": six}).content.decode()
         assert "「5.jpg」は添付できません。1通に添付できるファイルは5つまでです。" in page
         kept = list(Attachment.objects.values_list("pk", flat=True))
         assert len(kept) == 5
-        more = sends(key="k2") | {"kept": kept, "files": [upload("6.jpg", picture())]}
+        more = sends(key="k2") | {"kept": kept, "attachments": [upload("6.jpg", picture())]}
         with nothing_changes():
             assert "「6.jpg」は添付できません。" in dora.post(address, more).content.decode()
 
@@ -258,7 +258,7 @@ class TestPages:
 @pytest.mark.usefixtures("clock")
 def test_m23_names_the_files(cast: Cast):
     order = cast.order()
-    sent = sends() | {"files": [upload("写真.jpg", picture()), upload("書類.pdf", PDF)]}
+    sent = sends() | {"attachments": [upload("写真.jpg", picture()), upload("書類.pdf", PDF)]}
     browser(cast.dora).post(reverse("buyer:message", args=[order.number]), sent)
     deliver()
     mail = SentMail.objects.filter(mail="m23_seller").first()
