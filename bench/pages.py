@@ -55,13 +55,13 @@ class Visitor:
             f"{settings.SESSION_COOKIE_NAME}={session.session_key}; {settings.CSRF_COOKIE_NAME}={'x' * 32}"
         )
 
-    def get(self, query: dict[str, str]) -> str:
+    def get(self, query: dict[str, str], *, path: str = "/seller/orders/") -> str:
         """The page's text. Raises RuntimeError if there is none."""
         told: list[str] = []
         environ = (
             RequestFactory()
             .get(
-                f"/seller/orders/?{urlencode(query)}",
+                f"{path}?{urlencode(query)}",
                 secure=True,
                 headers={"host": settings.ALLOWED_HOSTS[0], "cookie": self.cookie, "x-forwarded-proto": "https"},
             )

@@ -60,7 +60,12 @@ def _edge(before: str) -> tuple[datetime, int] | None:
 
 def unread_of_seller(seller_id: int) -> int:
     """How many talks of a shop have something new, as far as anybody counts."""
-    return Thread.objects.filter(seller_id=seller_id, unread_by_seller__gt=0)[: UNREAD_CAP + 1].count()
+    return unread_threads(seller_id).count()
+
+
+def unread_threads(seller_id: int) -> QuerySet[Thread]:
+    """Talks of a shop with something new, as far as anybody counts (index `threads_unread_by_seller`)."""
+    return Thread.objects.filter(seller_id=seller_id, unread_by_seller__gt=0)[: UNREAD_CAP + 1]
 
 
 def unread_of_buyer(user_id: int) -> int:

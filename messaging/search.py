@@ -28,19 +28,24 @@ SELECT id FROM (
 ) AS newest
 WHERE {_SAYS} ORDER BY id DESC LIMIT {PAGE_SIZE + 1}
 """
-# Materialized: the index is asked first, whatever the planner thinks of the words.
+# Materialized: the index is asked first, whatever the planner thinks of the words. What it found is looked into from
+# the newest on, until the page is full.
 _ALL = f"""
 WITH found AS MATERIALIZED (
-    SELECT id, text FROM messaging_message
+    SELECT id FROM messaging_message
     WHERE messaging_pairs(seller_id, text) @> messaging_pairs(%(seller)s, array_to_string(%(words)s::text[], ' '))
+      AND id < %(before)s
 )
-SELECT id FROM found WHERE id < %(before)s AND {_SAYS} ORDER BY id DESC LIMIT {PAGE_SIZE + 1}
+SELECT newest.id FROM (SELECT id FROM found ORDER BY id DESC OFFSET 0) AS newest
+CROSS JOIN LATERAL (SELECT text FROM messaging_message WHERE id = newest.id OFFSET 0) AS said
+WHERE {_SAYS} ORDER BY newest.id DESC LIMIT {PAGE_SIZE + 1}
 """
+# OFFSET 0 keeps the inner part as it stands: each talk's messages by their index, never all messages there are.
 _OF_BUYER = f"""
-SELECT said.id FROM messaging_message AS said
-JOIN (
+SELECT said.id FROM (
     SELECT id FROM messaging_thread WHERE buyer_id = %(buyer)s ORDER BY last_at DESC, id DESC LIMIT {WALK}
-) AS talks ON talks.id = said.thread_id
+) AS talks
+CROSS JOIN LATERAL (SELECT id, text FROM messaging_message WHERE thread_id = talks.id OFFSET 0) AS said
 WHERE said.id < %(before)s AND {_SAYS} ORDER BY said.id DESC LIMIT {PAGE_SIZE + 1}
 """
 

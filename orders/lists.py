@@ -15,6 +15,7 @@ from typing import Any
 
 from django.core import signing
 from django.db import connection
+from django.db.models import QuerySet
 
 from . import rules
 from .models import Order, OrderItem
@@ -246,8 +247,13 @@ def _lanes_for(wish: Wish) -> tuple[Lane, ...]:
     return tuple(replace(lane, only=" AND ".join([lane.only, *conditions])) for lane in lanes)
 
 
-def counts_of_seller(seller_id: int, *, now: datetime) -> dict[str, int]:
-    """How many orders stand behind each tab and chip, in one statement; each stops at its cap."""
+def counts_of_seller(
+    seller_id: int, *, now: datetime, besides: Mapping[str, QuerySet[Any]] | None = None
+) -> dict[str, int]:
+    """How many orders stand behind each tab and chip, in one statement; each stops at its cap.
+
+    `besides` are rows of other rooms to count in the same statement, each cut off at a cap of its own.
+    """
     # In the order of an index, so that it is left as soon as the cap is reached.
     capped = (
         "SELECT count(*) FROM (SELECT 1 FROM orders_order WHERE seller_id = %(seller)s AND {} ORDER BY {} LIMIT {})"
@@ -263,11 +269,14 @@ def counts_of_seller(seller_id: int, *, now: datetime) -> dict[str, int]:
         "due": capped.format(f"{is_shops_turn} AND auto_cancel_due_at <= %(soon)s", soon, CHIP_CAP),
         "late": capped.format(f"{is_shops_turn} AND ship_by_date < %(today)s", late, CHIP_CAP),
     }
+    given = {"seller": seller_id, "soon": now + CANCEL_SOON, "today": local_day(now)}
+    for name, rows in (besides or {}).items():
+        statement, values = rows.values("pk").query.sql_with_params()
+        named = {f"{name}_{place}": value for place, value in enumerate(values)}
+        given |= named
+        parts[name] = f"SELECT count(*) FROM ({statement % tuple(f'%({key})s' for key in named)}) AS capped"  # noqa: S608 - Django's own text
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT " + ", ".join(f"({part})" for part in parts.values()),
-            {"seller": seller_id, "soon": now + CANCEL_SOON, "today": local_day(now)},
-        )
+        cursor.execute("SELECT " + ", ".join(f"({part})" for part in parts.values()), given)
         return dict(zip(parts, cursor.fetchone(), strict=True))
 
 

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
 from accounts.access import ShopRequest, seller_page
-from messaging.queries import unread_of_seller
+from messaging.queries import unread_threads
 from orders.lists import CHIP_CAP, TAB_CAP, counts_of_seller
 from sellercentral.templatetags.portal import capped
 
@@ -22,7 +22,7 @@ def figures(request: ShopRequest) -> HttpResponse:
     `seen` is the mark that came with the last figures.
     """
     seller_id = request.membership.seller_id
-    counts = counts_of_seller(seller_id, now=timezone.now()) | {"unread": unread_of_seller(seller_id)}
+    counts = counts_of_seller(seller_id, now=timezone.now(), besides={"unread": unread_threads(seller_id)})
     shown = {name: capped(count, (CHIP_CAP if name in CHIPS else TAB_CAP) - 1) for name, count in counts.items()}
     mark = "-".join(shown.values())
     answer = HttpResponse(status=204)

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import ShopRequest, last_visit, seller_page
 from accounts.actors import Role
-from messaging.queries import unread_of_seller
+from messaging.queries import unread_threads
 from orders import lists
 from orders.queries import count_due_on, local_day, news_of_seller
 
@@ -31,7 +31,7 @@ def home(request: ShopRequest) -> HttpResponse:
     """ホーム: work by deadline, and what others did to the shop's orders since the last visit."""
     now = timezone.now()
     seller_id = request.membership.seller_id
-    counts = lists.counts_of_seller(seller_id, now=now)
+    counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id)})
     asked, due = _rows(request, lists.Wish(requested=True), now), _rows(request, lists.Wish(due=True), now)
     # An order that is about to be cancelled is late as well: it is shown once, where it hurts more.
     late = _rows(request, lists.Wish(only_late=True), now)
@@ -46,7 +46,7 @@ def home(request: ShopRequest) -> HttpResponse:
             "now": now,
             "waiting": counts["requested"],
             "counts": counts,
-            "unread": unread_of_seller(seller_id),
+            "unread": counts["unread"],
             "ship_today": count_due_on(seller_id, local_day(now), cap=lists.CHIP_CAP),
             "asked": standings[: len(asked)],
             "due": standings[len(asked) : len(asked) + len(due)],

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import ShopRequest, seller_page
 from cancellations.wording import BANNER
+from messaging.queries import unread_threads
 from orders import lists
 from orders.forms import FilterForm
 from orders.rules import Status
@@ -52,7 +53,7 @@ def orders(request: ShopRequest) -> HttpResponse:
         [row.order.pk for row in rows if row.request and not row.request.seen_at],
         now,
     )
-    counts = lists.counts_of_seller(seller_id, now=now)
+    counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id)})
     return render(
         request,
         "orders/seller_orders.html",
@@ -60,6 +61,7 @@ def orders(request: ShopRequest) -> HttpResponse:
             "here": "orders",
             "now": now,
             "waiting": counts["requested"],
+            "unread": counts["unread"],
             "counts": counts,
             "tabs": [
                 ("", _("すべて"), 0),

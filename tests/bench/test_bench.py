@@ -33,6 +33,7 @@ ROWS = {
     *(f"page.{page}" for page in PAGES),
     *(f"page.{page}.against_first" for page in AGAINST_FIRST),
     "page.search.common",
+    *(f"talks.{key}" for key in ("first", "unread", "wish", "deep", "common", "some", "rare", "none", "old")),
     "page.first_sight",
     "page.statements",
     "cancel",

@@ -26,7 +26,9 @@ from messaging.files import File, Kind
 from messaging.rules import Topic
 from orders.admin import acts
 from orders.models import Import, ImportLine
+from payments.incoming import take_notice
 from payments.models import Charge, Refund
+from payments.providers.base import About, Notice
 from payments.refunds import RefundTarget, refund
 from payments.rules import RefundReason
 from shipments.actions import ConfirmTarget, confirm_shipment
@@ -235,6 +237,7 @@ def pages_of_operators(floor, order) -> list[str]:
     reason = RefundReason.RETURN.value
     given = {"amount": 1, "currency": "JPY", "reason": reason, "requested_at": now}
     Refund.objects.create(order=charge.order, charge=charge, idempotency_key="r", **given)
+    take_notice(Notice("n-1", About.REFUND, "nobody", "re_1", succeeded=True), provider="test", now=now)
     paths = ["/admin/", "/admin/password_change/", "/admin/orders/", "/admin/events/mailtext/m04/en/edit/"]
     for model in django_admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"

@@ -1,5 +1,6 @@
-"""The people of the tests in this folder."""
+"""The people and the busy shop of the tests in this folder."""
 
 from tests.cast import cast, no_mails
+from tests.plans import crowd
 
-__all__ = ["cast", "no_mails"]
+__all__ = ["cast", "crowd", "no_mails"]

@@ -233,6 +233,15 @@ RACES = {
         losses=("ORDER_NOT_CANCELABLE", "ORDER_NOT_CANCELABLE"),
         after=cancelled_by("SEL-1", "SEL-2"),
     ),
+    "R-14 two pages cancel for the same reason": Race(
+        prepare=lambda cast: cast.order(),
+        acts=lambda cast, order: [
+            lambda: cast.cancel(order, Reason.NO_INVENTORY),
+            lambda: cast.cancel(order, Reason.NO_INVENTORY, by=seller_actor(cast.bob)),
+        ],
+        losses=("", ""),  # the same result: nothing is left to do
+        after=cancelled_by("SEL-1", "SEL-1"),
+    ),
     # The page stops once at an open request; if the confirmation is first, the request is refused (E4).
     "R-03 request and confirm": Race(
         prepare=lambda cast: cast.order(),
