@@ -293,8 +293,8 @@ WITH placed AS (
     SELECT 'order.placed', id, 1, '', 'SYSTEM', 'IMPORT', '', %(now)s,
         jsonb_build_object('verified', true, 'total', total::text) FROM placed
 )
-INSERT INTO payments_authorization (order_id, provider, amount, released, currency, state)
-SELECT id, 'none', total, 0, currency, 'HELD' FROM placed
+INSERT INTO payments_authorization (order_id, provider, amount, asked, released, currency, state)
+SELECT id, 'none', total, total, 0, currency, 'HELD' FROM placed
 """
 
 

@@ -353,9 +353,10 @@ _LAYERS = (
     FROM draft JOIN orders_order AS o USING (id) ORDER BY o.id
     """,
     """
-    INSERT INTO payments_authorization (order_id, provider, provider_ref, amount, released, currency, state)
-    SELECT o.id, %(provider)s, 'bench-' || o.id, o.total, CASE WHEN o.status = 'CANCELED' THEN o.total ELSE 0 END,
-        o.currency, CASE o.status WHEN 'PENDING' THEN 'REQUESTED' WHEN 'CANCELED' THEN 'RELEASED' ELSE 'HELD' END
+    INSERT INTO payments_authorization (order_id, provider, provider_ref, amount, asked, released, currency, state)
+    SELECT o.id, %(provider)s, 'bench-' || o.id, o.total, o.total,
+        CASE WHEN o.status = 'CANCELED' THEN o.total ELSE 0 END, o.currency,
+        CASE o.status WHEN 'PENDING' THEN 'REQUESTED' WHEN 'CANCELED' THEN 'RELEASED' ELSE 'HELD' END
     FROM draft JOIN orders_order AS o USING (id) ORDER BY o.id
     """,
     # Shipments, with their charge.

@@ -400,6 +400,15 @@ def retry(*, delivery_ids: Iterable[int], now: datetime) -> int:
     return count
 
 
+def wake(*, order_id: int, listener: str, now: datetime) -> None:
+    """Let what this listener has not done for an order yet be tried at once: what it waited for has happened."""
+    with transaction.atomic():
+        Delivery.objects.filter(event__order_id=order_id, listener=listener).exclude(
+            state=Delivery.State.DELIVERED
+        ).update(state=Delivery.State.PENDING, attempts=0, due_at=now, last_error="")
+        transaction.on_commit(nudge, robust=True)
+
+
 class IdempotencyMismatch(Exception):
     """The same key came with other content."""
 

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import F
+from django.db import transaction
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Least
 
 from accounts.actors import Actor
-from events.actions import Entry, record
+from events.actions import Entry, record, wake
 from events.setwise import Change
 from orders import queries as order_queries
 from orders import rules
@@ -43,7 +45,9 @@ def verify_payment(*, order_ids: Sequence[int], by: Actor, now: datetime) -> lis
                 outcomes.append(outcome(order, Result.DONE))
         record([Entry("payment.verified", order) for order in verified], by=by, now=now)
         save_orders(verified)
-        Authorization.objects.filter(order__in=verified, state=Authorization.State.REQUESTED).update(
+        # One that the provider never answered is not held by an operator's word: its delivery goes on asking.
+        answered = Q(provider_ref__isnull=False) | Q(provider=providers.NONE)
+        Authorization.objects.filter(answered, order__in=verified, state=Authorization.State.REQUESTED).update(
             state=Authorization.State.HELD
         )
         return outcomes
@@ -62,11 +66,13 @@ def request_authorizations(orders: Sequence[Order]) -> dict[int, Authorization]:
             order=order,
             provider=providers.chosen(),
             amount=order.total,
-            released=_already_cancelled(order),
+            asked=order.total - gone,
+            released=gone,
             currency=order.currency,
         )
         for order in orders
         if order.total and order.pk not in known
+        for gone in [_already_cancelled(order)]
     ]
     Authorization.objects.bulk_create(missing)
     return known | {authorization.order_id: authorization for authorization in missing}
@@ -86,6 +92,7 @@ def book_imported(orders: Sequence[Order]) -> None:
             order=order,
             provider=providers.NONE,
             amount=order.total,
+            asked=order.total,
             currency=order.currency,
             state=Authorization.State.HELD,
         )
@@ -110,6 +117,14 @@ def mark_authorization(authorization: Authorization, *, state: str, reference: s
     Authorization.objects.filter(pk=authorization.pk, state__in=open_states).update(
         state=state, provider_ref=reference or None
     )
+
+
+def mark_lost(authorization: Authorization) -> bool:
+    """Keep that money is held no more though the order goes on: no charge can take it. False if one did."""
+    still_held = Authorization.objects.filter(pk=authorization.pk, state=Authorization.State.HELD)
+    if queries.charges_of([authorization.order_id]):
+        return False
+    return bool(still_held.update(state=Authorization.State.FAILED))
 
 
 def charge_on_confirmation(shipments: Mapping[int, int], authorizations: Mapping[int, Authorization]) -> set[int]:
@@ -211,8 +226,15 @@ def _refund(back: MoneyBack, amount: Decimal, charge_id: int, currency: str, now
 
 
 def mark_charged(charge: Charge, *, reference: str, now: datetime) -> bool:
-    """Keep that a charge was made; the first answer wins, whichever way it came. False if another came before."""
-    return _first_answer(charge, state=MoneyState.SUCCEEDED, provider_ref=reference or None, charged_at=now)
+    """Keep that a charge was made; the first answer wins, whichever way it came. False if another came before.
+
+    Refunds that waited for it are sent now.
+    """
+    with transaction.atomic():
+        done = _first_answer(charge, state=MoneyState.SUCCEEDED, provider_ref=reference or None, charged_at=now)
+        if done:
+            wake(order_id=charge.order_id, listener="refund", now=now)
+        return done
 
 
 def mark_refunded(refund: Refund, *, reference: str, now: datetime) -> bool:
@@ -226,8 +248,22 @@ def mark_asked(row: Charge | Refund, *, reference: str) -> bool:
 
 
 def mark_refused(row: Charge | Refund) -> bool:
-    """Keep that the provider will not make a charge or refund: a refund's money may go back another way."""
-    return _first_answer(row, state=MoneyState.FAILED)
+    """Keep that the provider will not make a charge or refund: a refund's money may go back another way.
+
+    Of a charge that was not made nothing goes back: what its order's cancellations were to refund is given up of the
+    reservation instead, so that the next confirmation does not take it.
+    """
+    with transaction.atomic():
+        order_queries.lock_orders([row.order_id])
+        is_first = _first_answer(row, state=MoneyState.FAILED)
+        if is_first and isinstance(row, Charge):
+            void = Refund.objects.filter(charge=row, state=MoneyState.PENDING)
+            cancelled = void.filter(reason=Refund.Reason.CANCELLATION).aggregate(sum=Sum("amount"))["sum"]
+            void.update(state=MoneyState.FAILED)
+            Authorization.objects.filter(order_id=row.order_id).update(
+                released=Least(F("released") + (cancelled or Decimal(0)), F("amount"))
+            )
+        return is_first
 
 
 def _first_answer(row: Charge | Refund, **answer) -> bool:

@@ -13,7 +13,7 @@ from .providers.base import Answer, Notice, Reservation
 
 # A notice of what nobody knows may be ahead of our own answer: it is tried again for so long.
 TRIED_FOR = timedelta(hours=24)
-PER_RUN = 100
+PER_RUN = 1000
 State = ProviderNotice.State
 
 
@@ -30,9 +30,10 @@ def take_notice(notice: Notice, *, provider: str, now: datetime) -> str:
 def place_unknown_notices(*, now: datetime) -> int:
     """Try again to place notices of the last day that nobody could place; return how many were."""
     placed = 0
-    with transaction.atomic():
-        for row in queries.lock_unknown_notices(since=now - TRIED_FOR, limit=PER_RUN):
-            placed += _place(row, now) != State.UNKNOWN
+    for key in queries.unknown_notices(since=now - TRIED_FOR, limit=PER_RUN):
+        with transaction.atomic():  # one for each: an order is locked alone, and one fault stops no other notice
+            row = queries.lock_unknown_notice(key)
+            placed += row is not None and _place(row, now) != State.UNKNOWN
     return placed
 
 
@@ -50,6 +51,8 @@ def _place(row: ProviderNotice, now: datetime) -> str:
 def _apply(row: ProviderNotice, known: Authorization | Charge | Refund, now: datetime) -> bool:
     """Do what follows; False if an answer came before."""
     if isinstance(known, Authorization):
+        if known.state == Authorization.State.HELD and not row.succeeded:
+            return actions.mark_lost(known)
         if known.state != Authorization.State.REQUESTED:
             return False
         answer = Answer.HELD if row.succeeded else Answer.REFUSED

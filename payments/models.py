@@ -33,6 +33,8 @@ class Authorization(models.Model):
     provider = models.CharField(_("決済会社"), max_length=20)
     provider_ref = models.CharField(_("決済番号"), max_length=100, null=True, unique=True)
     amount = models.DecimalField(_("確保額"), max_digits=12, decimal_places=2)
+    # What the provider was first asked for: a question that is asked again asks for the same.
+    asked = models.DecimalField(_("依頼額"), max_digits=12, decimal_places=2)
     released = models.DecimalField(_("解放額"), max_digits=12, decimal_places=2, default=0)
     currency = models.CharField(_("通貨"), max_length=3)
     state = models.CharField(_("状態"), max_length=10, choices=State, default=State.REQUESTED)

@@ -5,14 +5,14 @@ Each bears being called twice.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from accounts.actors import PAYMENT
 from cancellations.actions import CancelTarget, cancel
 from cancellations.policy import Reason
-from events.actions import NotYet, Undeliverable
+from events.actions import NotYet, Undeliverable, wake
 from events.models import Delivery
 from orders.mails import Mail, send, units_of
 from orders.queries import lock_orders, order_for_mail
@@ -22,6 +22,9 @@ from . import actions, queries
 from .models import Authorization, Charge, MoneyState, Refund
 from .providers import NONE, provider
 from .providers.base import Answer, ProviderRefuses, Reservation
+
+# A provider knows a key for a day at least; asked anew after that, it might hold money twice.
+KEYS_ARE_KNOWN = timedelta(hours=23)
 
 
 def reserve(delivery: Delivery, *, now: datetime) -> None:
@@ -34,9 +37,11 @@ def reserve(delivery: Delivery, *, now: datetime) -> None:
         # A row without an answer: the provider may have been asked before a crash. The same key asks for the same.
         authorization = actions.request_authorizations([order])[order_id]
     if authorization.state == Authorization.State.REQUESTED and not authorization.provider_ref:
+        if delivery.attempts > 1 and now - delivery.event.happened_at > KEYS_ARE_KNOWN:
+            raise Undeliverable("asked too long ago to ask again: look for the order's number at the provider")
         answer = provider(authorization.provider).reserve(
             key=f"{queries.RESERVATION_KEY}{order.number}",
-            amount=authorization.amount - authorization.released,
+            amount=authorization.asked,
             currency=authorization.currency,
             method=order.payment_method,
         )
@@ -57,6 +62,8 @@ def settle_reservation(order_id: int, reservation: Reservation, *, now: datetime
         elif reservation.answer == Answer.HELD or order.payment_verified_at:
             held = Authorization.State.HELD
             actions.mark_authorization(authorization, state=held, reference=reservation.reference)
+            if order.status == Status.CANCELED:
+                wake(order_id=order_id, listener="release_authorization", now=now)
             actions.verify_payment(order_ids=[order_id], by=PAYMENT, now=now)
         else:
             state = authorization.state
@@ -66,13 +73,13 @@ def settle_reservation(order_id: int, reservation: Reservation, *, now: datetime
 def charge(delivery: Delivery, *, now: datetime) -> None:
     """Take the money of a first shipment confirmation."""
     due = queries.charge_of_event(delivery.event_id)
-    if due is None or due.state != MoneyState.PENDING:
-        return
-    authorization = _reserved(due.order_id)
-    if authorization.provider == NONE:
-        actions.mark_charged(due, reference="", now=now)
+    if due is None or due.state == MoneyState.SUCCEEDED:
         return
     with _refused_for_good(due):
+        authorization = _reserved(due.order_id)
+        if authorization.provider == NONE:
+            actions.mark_charged(due, reference="", now=now)
+            return
         made = provider(authorization.provider).charge(
             key=f"{queries.CHARGE_KEY}{due.pk}",
             reservation=authorization.provider_ref or "",
@@ -87,7 +94,9 @@ def charge(delivery: Delivery, *, now: datetime) -> None:
 
 @contextmanager
 def _refused_for_good(row: Charge | Refund | None = None) -> Iterator[None]:
-    """A final no of the provider ends the delivery, and the row that it was asked for."""
+    """A final no of the provider ends the delivery, and the row that it was asked for; it is asked no second time."""
+    if row is not None and row.state == MoneyState.FAILED:
+        raise Undeliverable("the provider refused this for good")
     try:
         yield
     except ProviderRefuses as error:
@@ -116,18 +125,15 @@ def release_authorization(delivery: Delivery, *, now: datetime) -> None:
 def refund(delivery: Delivery, *, now: datetime) -> None:
     """Send back what a cancellation after the charge refunds; the charge itself must have gone through."""
     due = queries.refund_of_event(delivery.event_id)
-    if due is None or due.state != MoneyState.PENDING:
-        return
-    if due.charge.state == MoneyState.FAILED:
-        actions.mark_refused(due)
-        raise Undeliverable("the charge was refused: there is no money to send back")
+    if due is None or due.state == MoneyState.SUCCEEDED or due.charge.state == MoneyState.FAILED:
+        return  # of a charge that was never made nothing goes back
     if due.charge.state != MoneyState.SUCCEEDED:
         raise NotYet("the charge has not gone through yet")
-    authorization = _reserved(due.order_id)
-    if authorization.provider == NONE:
-        actions.mark_refunded(due, reference="", now=now)
-        return
     with _refused_for_good(due):
+        authorization = _reserved(due.order_id)
+        if authorization.provider == NONE:
+            actions.mark_refunded(due, reference="", now=now)
+            return
         made = provider(authorization.provider).refund(
             key=due.idempotency_key,
             charge=due.charge.provider_ref or "",
@@ -184,10 +190,13 @@ def _asked(order_id: int) -> Authorization:
 
 
 def _reserved(order_id: int) -> Authorization:
-    """The reservation, once the money is held."""
+    """The reservation, once the money is held.
+
+    Raises NotYet before, ProviderRefuses if the money never came or is held no more.
+    """
     authorization = _asked(order_id)
     if authorization.state == Authorization.State.REQUESTED:
         raise NotYet("the money is not held yet")
     if authorization.state == Authorization.State.FAILED:
-        raise Undeliverable("the payment was refused: there is no money to take")
+        raise ProviderRefuses("the payment was refused: there is no money to take")
     return authorization

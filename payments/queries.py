@@ -72,13 +72,19 @@ def sold_of(orders: Iterable[Order], *, just_cancelled: Mapping[int, int] | None
     standing = standing_refunds().filter(order_id__in=charges)
     back = dict(standing.values_list("order_id").annotate(Sum("amount")).order_by())
     gone: dict[tuple[int, bool], tuple[int, Decimal]] = {}
-    parts = RefundItem.objects.filter(refund__in=standing)
-    for item, reason, units, amount in (
-        parts.values_list("item_id", "refund__reason").annotate(Sum("quantity"), Sum("amount")).order_by()
+    # A cancellation's refund that failed gave no money, and yet says that its units had been charged.
+    parts = RefundItem.objects.filter(
+        Q(refund__in=standing)
+        | Q(refund__charge__in=charges.values(), refund__reason=RefundReason.CANCELLATION.value)
+    )
+    for item, reason, state, units, amount in (
+        parts.values_list("item_id", "refund__reason", "refund__state")
+        .annotate(Sum("quantity"), Sum("amount"))
+        .order_by()
     ):
         key = item, reason == RefundReason.CANCELLATION
         known_units, known = gone.get(key, (0, Decimal(0)))
-        gone[key] = known_units + units, known + amount
+        gone[key] = known_units + units, known + (amount if state != MoneyState.FAILED else 0)
     return {
         key: Sold(
             charge.amount,
@@ -148,30 +154,36 @@ def is_held(order_id: int) -> bool:
 
 
 def told_of(notice: Notice | ProviderNotice, provider: str) -> Authorization | Charge | Refund | None:
-    """What a notice is about, by the key of our question or by the provider's reference; None if nothing is known.
+    """What a notice is about, by the key of our question, else by the provider's reference; None if nothing is known.
 
     Read it again under its order's lock before changing it.
     """
-    by_name = Q(provider_ref=notice.reference) if notice.reference else Q(pk__in=[])
     match notice.about:
         case About.RESERVATION:
+            rows: QuerySet = Authorization.objects.filter(provider=provider)
             by_key = Q(order__number=notice.key.removeprefix(RESERVATION_KEY))
-            return Authorization.objects.filter(by_key | by_name, provider=provider).first()
         case About.CHARGE:
+            rows = Charge.objects.filter(order__authorization__provider=provider)
             key = notice.key.removeprefix(CHARGE_KEY)
             by_key = Q(pk=int(key)) if key.isascii() and key.isdigit() and len(key) < 19 else Q(pk__in=[])
-            return Charge.objects.filter(by_key | by_name, order__authorization__provider=provider).first()
         case _:
+            rows = Refund.objects.filter(order__authorization__provider=provider)
             by_key = Q(idempotency_key=notice.key)
-            return Refund.objects.filter(by_key | by_name, order__authorization__provider=provider).first()
-
-
-def lock_unknown_notices(*, since: datetime, limit: int) -> list[ProviderNotice]:
-    """Lock notices received since then that nobody could place yet, oldest first (index `notices_of_unknown_money`)."""
-    unknown = ProviderNotice.objects.select_for_update(skip_locked=True).filter(
-        state=ProviderNotice.State.UNKNOWN, received_at__gt=since
+    return rows.filter(by_key).first() or (
+        rows.filter(provider_ref=notice.reference).first() if notice.reference else None
     )
-    return list(unknown.order_by("received_at")[:limit])
+
+
+def unknown_notices(*, since: datetime, limit: int) -> list[int]:
+    """Keys of notices received since then that nobody could place yet (index `notices_of_unknown_money`)."""
+    unknown = ProviderNotice.objects.filter(state=ProviderNotice.State.UNKNOWN, received_at__gt=since)
+    return list(unknown.order_by("received_at").values_list("pk", flat=True)[:limit])
+
+
+def lock_unknown_notice(key: int) -> ProviderNotice | None:
+    """Lock a notice that nobody could place yet; None if somebody is at it, or was."""
+    rows = ProviderNotice.objects.select_for_update(skip_locked=True)
+    return rows.filter(pk=key, state=ProviderNotice.State.UNKNOWN).first()
 
 
 def notices_unplaced(before: datetime) -> QuerySet[ProviderNotice]:

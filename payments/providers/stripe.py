@@ -28,13 +28,19 @@ _ANSWERS = {
 _TOLD = {
     "payment_intent.amount_capturable_updated": (About.RESERVATION, True),
     "payment_intent.payment_failed": (About.RESERVATION, False),
+    "payment_intent.canceled": (About.RESERVATION, False),
     "payment_intent.succeeded": (About.CHARGE, True),
     "refund.updated": (About.REFUND, None),
     "refund.failed": (About.REFUND, False),
     "charge.refund.updated": (About.REFUND, None),
 }
-# Said of an intent that was captured or cancelled already, perhaps by ourselves after the key was forgotten.
+# Said of an intent that was captured or cancelled already, perhaps by ourselves. An intent goes through each of these
+# once, without any key; under a key, Stripe would repeat a no for a day though the reason for it had gone.
 _OTHER_STATE = "payment_intent_unexpected_state"
+# Said of a refund while the shop's balance is too low.
+_NO_MONEY_NOW = "balance_insufficient"
+# Currencies that are counted in hundredths; of any other, nobody here knows the smallest unit.
+_IN_HUNDREDTHS = frozenset({"USD", "EUR", "GBP", "AUD", "CAD", "CNY", "HKD", "SGD", "THB", "CHF", "NZD"})
 
 
 class StripeProvider:
@@ -77,14 +83,17 @@ class StripeProvider:
                 intent = self._client.v1.payment_intents.capture(
                     reservation,
                     {"amount_to_capture": _smallest(amount, currency), "metadata": {"key": key}},
-                    {"idempotency_key": key},
                 )
             except stripe.InvalidRequestError as error:
                 if error.code != _OTHER_STATE:
                     raise
                 intent = self._client.v1.payment_intents.retrieve(reservation)
+                if intent.status == "processing":
+                    raise ProviderDown("the payment is still being processed") from error
                 if intent.status != "succeeded":
                     raise
+            if intent.status == "succeeded" and intent.amount_received != _smallest(amount, currency):
+                raise ProviderDown(f"Stripe took {intent.amount_received} in place of {amount}: ask Stripe")
         return Movement(_charge_of(intent), is_done=intent.status == "succeeded")
 
     def release(self, *, key: str, reservation: str, left: Decimal, currency: str) -> None:
@@ -93,18 +102,23 @@ class StripeProvider:
             return
         with _told_apart():
             try:
-                self._client.v1.payment_intents.cancel(reservation, {}, {"idempotency_key": key})
+                self._client.v1.payment_intents.cancel(reservation)
             except stripe.InvalidRequestError as error:
-                if (
-                    error.code != _OTHER_STATE
-                    or self._client.v1.payment_intents.retrieve(reservation).status != "canceled"
-                ):
+                if error.code != _OTHER_STATE:
+                    raise
+                status = self._client.v1.payment_intents.retrieve(reservation).status
+                if status == "processing":
+                    raise ProviderDown("the payment is still being processed") from error
+                if status != "canceled":
                     raise
 
     def refund(self, *, key: str, charge: str, amount: Decimal, currency: str) -> Movement:
         """Send captured money back; some methods of payment take days, and a notice tells when it arrived."""
         with _told_apart():
-            made = self._client.v1.refunds.create(
+            # Stripe may have forgotten the key by now, never the refund.
+            known = self._client.v1.refunds.list({"charge": charge, "limit": 100})
+            made = next((each for each in known.data if _key_of(each) == key), None)
+            made = made or self._client.v1.refunds.create(
                 {"charge": charge, "amount": _smallest(amount, currency), "metadata": {"key": key}},
                 {"idempotency_key": key},
             )
@@ -145,14 +159,16 @@ def _told_apart() -> Iterator[None]:
     ) as error:
         raise ProviderDown(str(error)) from error
     except (stripe.CardError, stripe.InvalidRequestError) as error:
-        # The same key is being answered at this moment.
-        if error.http_status == 409:
+        if error.code == _NO_MONEY_NOW:
             raise ProviderDown(str(error)) from error
-        raise ProviderRefuses(str(error)) from error
-    except stripe.IdempotencyError as error:
         raise ProviderRefuses(str(error)) from error
     except stripe.StripeError as error:
         raise ProviderDown(str(error)) from error
+
+
+def _key_of(made: stripe.Refund) -> str:
+    """The key that a refund was asked for with."""
+    return str((made.to_dict().get("metadata") or {}).get("key", ""))
 
 
 def _charge_of(intent: Any) -> str:
@@ -162,5 +178,13 @@ def _charge_of(intent: Any) -> str:
 
 
 def _smallest(amount: Decimal, currency: str) -> int:
-    """An amount in the smallest unit of its currency, as Stripe counts."""
-    return int(amount if currency in WHOLE_CURRENCIES else amount * 100)
+    """An amount in the smallest unit of its currency, as Stripe counts.
+
+    Raises ProviderRefuses for a currency or a part of a unit that nobody could count.
+    """
+    if currency not in WHOLE_CURRENCIES and currency not in _IN_HUNDREDTHS:
+        raise ProviderRefuses(f"{currency} is not charged here")
+    units = amount if currency in WHOLE_CURRENCIES else amount * 100
+    if units != units.to_integral_value():
+        raise ProviderRefuses(f"{amount} {currency} has a part of the smallest unit")
+    return int(units)

@@ -1,5 +1,6 @@
 """返金: money of a charged order goes back to its buyer (domain 11)."""
 
+import hashlib
 from datetime import datetime
 
 from django.contrib import messages
@@ -93,8 +94,7 @@ def _form(request: ShopRequest | None, order, sold: Sold, *, reason: str = "") -
 
 def _fingerprint(back: Back) -> str:
     """What the person agrees to when going on."""
-    units = ",".join(f"{key}:{count}" for key, count in sorted(back.units.items()))
-    return f"{back.amount}/{units}"
+    return hashlib.sha256(f"{back.amount}/{sorted(back.units.items())}".encode()).hexdigest()
 
 
 def _refunded(request: ShopRequest, order, amount: str) -> HttpResponse:

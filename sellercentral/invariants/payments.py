@@ -33,7 +33,7 @@ INVARIANTS = (
           AND a.state IN ('REQUESTED', 'HELD') AND a.provider <> 'none'
           AND NOT EXISTS (
             SELECT FROM events_delivery AS d JOIN events_event AS e ON e.id = d.event_id
-            WHERE e.order_id = o.id AND d.listener = 'release_authorization' AND d.delivered_at IS NULL)
+            WHERE e.order_id = o.id AND d.listener = 'release_authorization' AND d.state = 'PENDING')
         """,
     ),
     ask(

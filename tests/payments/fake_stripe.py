@@ -1,6 +1,7 @@
 """A server that speaks as much of Stripe's HTTP as the portal asks for, on 127.0.0.1, with faults on demand.
 
-As the real one it answers a key that it knows with its first answer, and refuses what an intent's state does not allow.
+As the real one it answers a key that it knows with its first answer, refuses that key with another question, and
+refuses what an intent's state does not allow.
 """
 
 import hashlib
@@ -28,16 +29,20 @@ class FakeStripe:
     refund_status: str = "succeeded"
     intents: dict[str, dict[str, Any]] = field(default_factory=dict)
     refunds: dict[str, dict[str, Any]] = field(default_factory=dict)
-    answers: dict[str, tuple[int, dict]] = field(default_factory=dict)
+    answers: dict[str, tuple[tuple, tuple[int, dict]]] = field(default_factory=dict)
     asked: list[tuple[str, str, dict[str, str], str]] = field(default_factory=list)
 
     def answer(self, method: str, path: str, sent: dict[str, str], key: str) -> tuple[int, dict]:
         """The answer to one question; the same key gets the same one."""
+        question = method, path, sorted(sent.items())
         if key and key in self.answers:
-            return self.answers[key]
-        answer = self._new_answer(method, path.removeprefix("/v1/").split("/"), sent)
+            first, answer = self.answers[key]
+            if first != question:
+                return 400, {"error": {"type": "idempotency_error", "message": "The same key, another question."}}
+            return answer
+        answer = self._new_answer(method, path.partition("?")[0].removeprefix("/v1/").split("/"), sent)
         if key:
-            self.answers[key] = answer
+            self.answers[key] = question, answer
         return answer
 
     def _new_answer(self, method: str, path: list[str], sent: dict[str, str]) -> tuple[int, dict]:
@@ -47,12 +52,17 @@ class FakeStripe:
             case "GET", ["payment_intents", name]:
                 return 200, self.intents[name]
             case "POST", ["payment_intents", name, "capture"]:
-                return self._move(name, "succeeded", latest_charge=f"ch_{name}")
+                taken = int(sent["amount_to_capture"])
+                return self._move(name, "succeeded", latest_charge=f"ch_{name}", amount_received=taken)
             case "POST", ["payment_intents", name, "cancel"]:
                 return self._move(name, "canceled")
+            case "GET", ["refunds"]:
+                return 200, {"object": "list", "data": list(self.refunds.values()), "has_more": False}
             case "POST", ["refunds"]:
                 name = f"re_{len(self.refunds) + 1}"
-                self.refunds[name] = {"id": name, "object": "refund", "status": self.refund_status, **sent}
+                of = {"charge": sent["charge"], "amount": int(sent["amount"])}
+                says = {"status": self.refund_status, "metadata": {"key": sent["metadata[key]"]}}
+                self.refunds[name] = {"id": name, "object": "refund"} | of | says
                 return 200, self.refunds[name]
         return 404, {"error": {"type": "invalid_request_error", "message": "Unrecognized request URL"}}
 
@@ -69,6 +79,7 @@ class FakeStripe:
             "status": "processing" if waits else "requires_capture",
             "amount": int(sent["amount"]),
             "currency": sent["currency"],
+            "amount_received": 0,
             "latest_charge": None,
             "metadata": {"key": sent["metadata[key]"]},
         }
@@ -76,7 +87,7 @@ class FakeStripe:
 
     def _move(self, name: str, status: str, **fields) -> tuple[int, dict]:
         intent = self.intents[name]
-        if intent["status"] not in {"requires_capture", "processing"}:
+        if intent["status"] != "requires_capture":
             error = {"type": "invalid_request_error", "code": "payment_intent_unexpected_state", "message": "No."}
             return 400, {"error": error}
         self.intents[name] = intent | {"status": status} | fields

@@ -307,8 +307,8 @@ def test_the_last_word_on_an_order_is_its_latest_event(cast):
         ("a negative reservation", "UPDATE payments_authorization SET amount = -1, released = 0"),
         ("more released than reserved", "UPDATE payments_authorization SET released = amount + 1"),
         ("two reservations of one order",
-         ("INSERT INTO payments_authorization (order_id, provider, amount, released,"
-         " currency, state) SELECT order_id, 'test', 1, 0, 'JPY', 'HELD' FROM payments_authorization")),
+         ("INSERT INTO payments_authorization (order_id, provider, amount, asked, released,"
+         " currency, state) SELECT order_id, 'test', 1, 1, 0, 'JPY', 'HELD' FROM payments_authorization")),
         ("a charge of nothing", "UPDATE payments_charge SET amount = 0"),
         ("a charge without a shipment", "UPDATE payments_charge SET shipment_id = NULL"),
         ("two charges of one shipment",

@@ -4,21 +4,25 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 
+from events.actions import retry
 from events.models import Delivery, Event
 from orders.models import Order
+from orders.queries import lock_orders
 from payments import tasks
 from payments.incoming import place_unknown_notices, take_notice
 from payments.models import Authorization, Charge, ProviderNotice, Refund
 from payments.providers import provider, test
 from payments.providers.base import About, Notice
+from payments.queries import sold_of
 from payments.refunds import RefundTarget, refund
 from payments.rules import RefundReason
 from tests import factories
 from tests.books import checksums, nothing_changes, offences
-from tests.cast import LATER, Cast, deliver
+from tests.cast import LATER, Cast, deliver, lines_of
 from tests.factories import NOON
 
 pytestmark = pytest.mark.usefixtures("no_mails")
@@ -236,3 +240,73 @@ def test_a_person_can_try_the_faults_with_a_test_order(cast: Cast, client: Clien
     }
     assert client.post("/account/test-order/", sent).status_code == 302
     assert Order.objects.get().payment_method == test.REFUSES_REFUNDS
+
+
+def test_trying_a_refused_refund_again_says_so_again(cast: Cast):
+    order = order_paid_by(cast, test.REFUSES_REFUNDS)
+    cast.confirm(order)
+    deliver()
+    give(cast, order)
+    deliver()
+    sent = Delivery.objects.get(listener="refund", event__name="payment.refunded")
+    retry(delivery_ids=[sent.pk], now=LATER)
+    deliver(LATER + timedelta(hours=1))
+    sent.refresh_from_db()
+    assert (sent.state, Refund.objects.get().state) == ("FAILED", "FAILED")
+
+
+def test_a_refund_that_gave_up_waiting_goes_when_its_charge_is_told(cast: Cast):
+    order = order_paid_by(cast, test.ANSWERS_LATER)
+    cast.confirm(order)
+    deliver()
+    give(cast, order)
+    for hours in range(15):
+        deliver(LATER + timedelta(hours=hours))
+    sent = Delivery.objects.get(listener="refund", event__name="payment.refunded")
+    assert sent.state == "FAILED"
+    said = Notice("n", About.CHARGE, f"charge-{Charge.objects.get().pk}", "test-TEST_LATER-x", succeeded=True)
+    take_notice(said, provider="test", now=LATER + timedelta(hours=20))
+    deliver(LATER + timedelta(hours=20))
+    sent.refresh_from_db()
+    assert (sent.state, Refund.objects.get().provider_ref is not None) == ("DELIVERED", True)
+
+
+def test_units_whose_refund_was_refused_are_not_called_shipping(cast: Cast):
+    order = cast.order(2, payment_method=test.REFUSES_REFUNDS)
+    deliver(NOON)
+    (pot,) = lines_of(order)
+    cast.confirm(order, {pot: 1})
+    deliver()
+    cast.cancel(order, units={pot: 1})
+    deliver()
+    assert Refund.objects.get().state == "FAILED"
+    with transaction.atomic():
+        sold = sold_of(lock_orders([order.pk]).values())[order.pk]
+    assert (sold.left, sold.beside) == (2300, 300)
+
+
+def test_a_notices_key_goes_before_its_reference(cast: Cast):
+    order = order_paid_by(cast, "")
+    cast.confirm(order)
+    deliver()
+    first, second = give(cast, order), give(cast, order)
+    deliver()
+    Refund.objects.filter(pk=second.pk).update(state="PENDING", provider_ref=None)
+    first.refresh_from_db()
+    said = Notice("n-2", About.REFUND, second.idempotency_key, first.provider_ref, succeeded=False)
+    assert take_notice(said, provider="test", now=LATER) == "APPLIED"
+    assert Refund.objects.get(pk=second.pk).state == "FAILED"
+
+
+def test_notices_of_others_do_not_keep_ours_waiting(cast: Cast):
+    for number in range(120):
+        said = Notice(f"x{number}", About.REFUND, f"foreign{number}", f"re_{number}", succeeded=True)
+        take_notice(said, provider="test", now=LATER)
+    order = order_paid_by(cast, "")
+    cast.confirm(order)
+    deliver()
+    ours = Notice("ours", About.REFUND, "late", "re_ours", succeeded=True)
+    take_notice(ours, provider="test", now=LATER + timedelta(minutes=1))
+    row = give(cast, order)
+    Refund.objects.filter(pk=row.pk).update(idempotency_key="late")
+    assert place_unknown_notices(now=LATER + timedelta(hours=1)) == 1

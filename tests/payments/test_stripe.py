@@ -5,13 +5,16 @@ from decimal import Decimal
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from cancellations.models import Cancellation
 from events.models import Delivery
 from orders.models import Order
 from payments import providers
+from payments.actions import verify_payment
 from payments.models import Authorization, Charge, Refund
 from payments.providers import base
+from payments.providers.base import ProviderRefuses
 from payments.providers.stripe import StripeProvider
 from payments.refunds import RefundTarget, refund
 from payments.rules import RefundReason
@@ -60,7 +63,7 @@ def give(cast: Cast, order: Order, amount: int = 500) -> None:
 
 
 def asked_of(stripe: FakeStripe, ending: str) -> list[tuple[dict, str]]:
-    return [(sent, key) for _, path, sent, key in stripe.asked if path.endswith(ending)]
+    return [(sent, key) for method, path, sent, key in stripe.asked if path.endswith(ending) and method == "POST"]
 
 
 def test_money_is_held_captured_and_refunded_in_whole_yen_under_our_keys(cast: Cast, stripe: FakeStripe):
@@ -145,6 +148,134 @@ def test_a_capture_or_release_done_before_the_keys_were_forgotten_is_seen_as_don
     deliver(LATER + timedelta(hours=1))
     assert (Charge.objects.get().state, Charge.objects.get().provider_ref) == ("SUCCEEDED", "ch_pi_1")
     assert Authorization.objects.get(order=other).state == "RELEASED"
+
+
+@pytest.mark.parametrize("cancels", ["one unit", "all"])
+def test_a_hold_whose_answer_was_lost_is_asked_for_again_as_it_was_and_then_given_up(
+    cast: Cast, stripe: FakeStripe, cancels: str
+):
+    stripe.fault = "lost"
+    order = cast.order(2, payment_method="pm_card_visa", verified=False)
+    deliver(NOON)
+    units = {lines_of(order)[0]: 1} if cancels == "one unit" else None
+    cast.cancel_alone(order, units, now=NOON + timedelta(minutes=2))
+    stripe.fault = ""
+    for hours in range(1, 6):
+        deliver(NOON + timedelta(hours=hours))
+    held_now = Authorization.objects.get()
+    order.refresh_from_db()
+    assert held_now.provider_ref == "pi_1"
+    assert len(stripe.intents) == 1
+    if cancels == "all":
+        assert (order.status, held_now.state, stripe.intents["pi_1"]["status"]) == (
+            "CANCELED",
+            "RELEASED",
+            "canceled",
+        )
+    else:
+        assert (order.status, held_now.state, held_now.released) == ("UNSHIPPED", "HELD", 1000)
+    assert offences(now=LATER + timedelta(hours=6)) == {}
+
+
+def test_a_refund_made_before_the_keys_were_forgotten_is_not_made_twice(cast: Cast, stripe: FakeStripe):
+    order = charged(cast)
+    stripe.fault = "lost"
+    give(cast, order)
+    deliver(LATER + timedelta(hours=1))
+    stripe.fault = ""
+    stripe.forget_keys()
+    deliver(LATER + timedelta(hours=30))
+    assert len(stripe.refunds) == 1
+    assert (Refund.objects.get().state, Refund.objects.get().provider_ref) == ("SUCCEEDED", "re_1")
+
+
+def test_what_was_cancelled_while_a_charge_was_refused_is_never_taken(cast: Cast, stripe: FakeStripe):
+    order = cast.order(3, payment_method="pm_card_visa")
+    deliver(NOON)
+    (pot,) = lines_of(order)
+    cast.confirm(order, {pot: 1})
+    cast.cancel(order, units={pot: 1})
+    stripe.intents["pi_1"]["status"] = "canceled"
+    for hours in (1, 3):
+        deliver(LATER + timedelta(hours=hours))
+    assert (Charge.objects.get().state, Refund.objects.get().state) == ("FAILED", "FAILED")
+    assert offences(now=LATER + timedelta(hours=3)) == {}
+    stripe.intents["pi_1"]["status"] = "requires_capture"
+    cast.confirm(order, {pot: 1}, now=LATER + timedelta(hours=4))
+    deliver(LATER + timedelta(hours=5))
+    assert Charge.objects.get(state="SUCCEEDED").amount == 2300
+    assert offences(now=LATER + timedelta(hours=6)) == {}
+
+
+def test_an_operators_word_that_was_paid_leaves_the_question_to_be_asked(cast: Cast, stripe: FakeStripe):
+    stripe.fault = "lost"
+    order = cast.order(2, payment_method="pm_card_visa", verified=False)
+    deliver(NOON)
+    verify_payment(order_ids=[order.pk], by=cast.operator, now=NOON)
+    stripe.fault = ""
+    deliver(LATER)
+    cast.confirm(order)
+    deliver(LATER + timedelta(hours=1))
+    assert (Authorization.objects.get().provider_ref, Charge.objects.get().state) == ("pi_1", "SUCCEEDED")
+
+
+def test_a_hold_refused_after_the_confirmation_fails_the_charge_and_what_was_to_go_back(
+    cast: Cast, stripe: FakeStripe
+):
+    order = cast.order(2, payment_method="pm_card_chargeDeclined")
+    cast.confirm(order)
+    back = RefundTarget(order.pk, RefundReason.RETURN, beside=Decimal(500))
+    refund(targets=[back], by=cast.seller, now=LATER)
+    for hours in range(4):
+        deliver(LATER + timedelta(hours=hours))
+    assert (Charge.objects.get().state, Refund.objects.get().state) == ("FAILED", "FAILED")
+
+
+def test_a_payment_that_is_being_processed_is_given_up_once_it_is_held(
+    cast: Cast, stripe: FakeStripe, client: Client
+):
+    order = held(cast, verified=False, payment_method="pm_konbini")
+    cast.cancel_alone(order, now=NOON + timedelta(minutes=2))
+    for hours in range(20):
+        deliver(LATER + timedelta(hours=hours))
+    assert Delivery.objects.get(listener="release_authorization").state == "FAILED"
+    assert set(offences(now=LATER)) == {"INV-21"}
+    stripe.intents["pi_1"]["status"] = "requires_capture"
+    body, signature = stripe.event("payment_intent.amount_capturable_updated", stripe.intents["pi_1"])
+    client.post(DOOR, body, content_type="application/json", headers={"Stripe-Signature": signature})
+    deliver(timezone.now() + timedelta(hours=1))
+    assert stripe.intents["pi_1"]["status"] == "canceled"
+    assert (Authorization.objects.get().state, offences(now=LATER)) == ("RELEASED", {})
+
+
+def test_a_hold_that_ran_out_is_known_before_the_shop_confirms(cast: Cast, stripe: FakeStripe, client: Client):
+    order = held(cast)
+    stripe.intents["pi_1"]["status"] = "canceled"
+    body, signature = stripe.event("payment_intent.canceled", stripe.intents["pi_1"])
+    client.post(DOOR, body, content_type="application/json", headers={"Stripe-Signature": signature})
+    order.refresh_from_db()
+    assert (Authorization.objects.get().state, order.status) == ("FAILED", "UNSHIPPED")
+    cast.confirm(order)
+    deliver(LATER + timedelta(hours=1))
+    assert Charge.objects.get().state == "FAILED"
+
+
+def test_money_that_stripe_took_otherwise_is_no_charge_of_ours(cast: Cast, stripe: FakeStripe):
+    order = held(cast)
+    cast.cancel(order, units={lines_of(order)[0]: 1})
+    stripe.intents["pi_1"] |= {"status": "succeeded", "latest_charge": "ch_x", "amount_received": 2300}
+    cast.confirm(order)
+    deliver()
+    assert Charge.objects.get().state == "PENDING"
+    assert "ask Stripe" in Delivery.objects.get(listener="charge").last_error
+
+
+@pytest.mark.parametrize(("amount", "currency"), [("1000", "VND"), ("1.234", "KWD"), ("1000.50", "JPY")])
+def test_money_that_nobody_can_count_is_not_asked_for(stripe: FakeStripe, amount: str, currency: str):
+    asked = providers.provider("stripe")
+    with pytest.raises(ProviderRefuses):
+        asked.refund(key="k", charge="ch_1", amount=Decimal(amount), currency=currency)
+    assert asked_of(stripe, "/refunds") == []
 
 
 def test_a_charge_that_is_refused_for_good_is_failed_and_said_on_the_order(
