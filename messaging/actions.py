@@ -37,6 +37,8 @@ class MessageTarget:
     files: tuple[File, ...] = ()
     # Files that the same person added before (`keep_files`), by their keys.
     kept: tuple[int, ...] = ()
+    # Whether the shop may speak of cancelling: the buyer asked for it officially, or the words are the portal's own.
+    may_speak_of_cancelling: bool = False
 
 
 def send(*, targets: Sequence[MessageTarget], by: Actor, now: datetime) -> list[Outcome]:
@@ -68,7 +70,10 @@ def send(*, targets: Sequence[MessageTarget], by: Actor, now: datetime) -> list[
                     text=target.text,
                     sent_at=now,
                     wishes=wishes,
-                    pushes=from_seller and thread.pk not in wished and rules.pushes_to_cancel(target.text),
+                    pushes=from_seller
+                    and not target.may_speak_of_cancelling
+                    and thread.pk not in wished
+                    and rules.pushes_to_cancel(target.text),
                 )
             )
         Message.objects.bulk_create(messages)
@@ -127,15 +132,18 @@ def _row(order_id: int, file: File, by: Actor, now: datetime, message: Message |
 
 
 def _attach(said: Sequence[MessageTarget], messages: Sequence[Message], by: Actor, now: datetime) -> None:
-    """Let files go with their messages."""
+    """Let files go with their messages, and forget what the same person added and did not send; only people add any."""
+    if by.user_id is None:
+        return
+    waiting = Attachment.objects.filter(
+        order_id__in=[target.order_id for target in said], user_id=by.user_id, message=None
+    )
     fresh = []
     for target, message in zip(said, messages, strict=True):
-        if not target.files and not target.kept:
-            continue
-        waiting = _waiting(target.order_id, by)
-        waiting.filter(pk__in=target.kept).update(message=message)
-        waiting.delete()
+        if target.kept:
+            waiting.filter(order_id=target.order_id, pk__in=target.kept).update(message=message)
         fresh += [_row(target.order_id, file, by, now, message) for file in target.files]
+    waiting.delete()
     Attachment.objects.bulk_create(fresh)
 
 

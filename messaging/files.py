@@ -46,11 +46,12 @@ ENDINGS = {
     Kind.WEBP: (".webp",),
     Kind.PDF: (".pdf",),
 }
+# What decoders call them; a JPEG of several pictures, as some cameras write, is kept as its first.
+_KINDS = {"JPEG": Kind.JPEG, "MPO": Kind.JPEG, "PNG": Kind.PNG, "WEBP": Kind.WEBP}
 # What a name must not pretend to be before its last ending: `invoice.pdf.exe` in all its forms.
 _KNOWN_ENDING = re.compile(
-    r"\.(?:apk|app|asp|aspx|bat|bin|cgi|cmd|com|cpl|css|dll|dmg|doc[mx]?|exe|gif|hta|html?|iso|jar|jpe?g|js|jse|jsp"
-    r"|lnk|mht(?:ml)?|mjs|msi|pdf|php\d?|phtml|pif|pl|png|pptx?|ps1|py|rar|rb|reg|rtf|scr|sh|shtml|svgz?|swf|url"
-    r"|vb[es]?|webp|wsf|xhtml|xls[mx]?|xml|xsl|zip|7z)(?=\.)",
+    r"\.(?:apk|aspx?|bat|cgi|cmd|dll|dmg|docx?|docm|exe|gif|hta|html?|jar|jpe?g|jsp|lnk|mht(?:ml)?|msi|pdf|php\d?"
+    r"|phtml|pif|png|pptx?|ps1|rtf|scr|shtml|svgz?|swf|vb[es]|webp|wsf|xhtml|xls[mx]?|xml|zip|7z)(?=\s*\.)",
     re.IGNORECASE,
 )
 _MARKUP = re.compile(rb"<\s*(?:!doctype|html|script|svg|body|iframe|\?php|\?xml)", re.IGNORECASE)
@@ -122,7 +123,9 @@ def _document(name: str, content: bytes) -> File:
     _, end, rest = content.rpartition(b"%%EOF")
     if not end:
         raise BadFile(name, FileRefusal.DAMAGED)
-    if rest.strip() or _MARKUP.search(content[:1024]) or _END_OF_ZIP in content[-66_000:]:
+    if rest.strip(b"\0 \t\r\n\f"):
+        raise BadFile(name, FileRefusal.DAMAGED)
+    if _MARKUP.search(content[:1024]) or _END_OF_ZIP in content[-66_000:]:
         raise BadFile(name, FileRefusal.WRONG_TYPE)
     return File(name, Kind.PDF, content)
 
@@ -139,16 +142,26 @@ def _picture(name: str, content: bytes) -> File:
         raise BadFile(name, FileRefusal.DAMAGED) from broken
     if image.width * image.height > MOST_PIXELS:
         raise BadFile(name, FileRefusal.TOO_LARGE)
-    kind = Kind(Image.MIME[image.format or ""])
+    kind = _KINDS[image.format or ""]
     written = io.BytesIO()
     try:
-        upright = ImageOps.exif_transpose(image)
-        upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-        plain = upright.convert("RGBA" if kind != Kind.JPEG and upright.has_transparency_data else "RGB")
+        shown = _in_eight_bits(image)
+        shown.thumbnail((LONGEST_SIDE, LONGEST_SIDE))  # before anything else is made of it: memory
+        ImageOps.exif_transpose(shown, in_place=True)
+        plain = shown.convert("RGBA" if kind != Kind.JPEG and shown.has_transparency_data else "RGB")
         # A picture of its own takes nothing along: no note, no place, no colour profile, no second frame.
         bare = Image.new(plain.mode, plain.size)
         bare.paste(plain)
-        bare.save(written, format=image.format, quality=88)
+        bare.save(written, format=kind.name, quality=88)
     except Exception as broken:
         raise BadFile(name, FileRefusal.DAMAGED) from broken
     return File(name, kind, written.getvalue())
+
+
+def _in_eight_bits(image: Image.Image) -> Image.Image:
+    """Scans with sixteen bits of grey are scaled, else nearly all of them would be white; palettes become colours."""
+    if image.mode.startswith("I"):
+        return image.convert("I").point(lambda grey: grey / 256).convert("L")
+    if image.mode in {"P", "1"}:
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    return image

@@ -75,7 +75,7 @@ class MessageForm(ActForm):
         required=False,
         help_text=_("JPEG、PNG、WebPの画像とPDF。1つ5 MBまで、1通に5つまで。"),
     )
-    confirmed = forms.CharField(required=False, max_length=20)
+    confirmed = forms.CharField(required=False, max_length=64)
 
     def __init__(self, *args, of_seller: bool, waiting: Sequence[Waiting] = (), **kwargs):
         super().__init__(*args, **kwargs)
@@ -93,7 +93,7 @@ class MessageForm(ActForm):
 
     def clean_attachments(self) -> list[File]:
         """Look into each file; those that may be kept are in `taken` whatever the others are."""
-        room = MOST_FILES - len(self.cleaned_data.get("kept", ()))
+        room = MOST_FILES - len(self.kept_known)
         refused = []
         for sent in self.cleaned_data["attachments"]:
             try:
@@ -110,6 +110,13 @@ class MessageForm(ActForm):
     def topic_chosen(self) -> Topic:
         """What it is about."""
         return Topic(self.cleaned_data["topic"])
+
+    @property
+    def kept_known(self) -> list[int]:
+        """Those of the chosen keys that wait, also if others that were chosen do not any more."""
+        waiting = [key for key, _ in cast(list[tuple[int, str]], choice(self, "kept").choices)]
+        sent = cast(QueryDict, self.data).getlist("kept")
+        return [key for key in waiting if f"{key}" in sent]
 
     @property
     def kept_chosen(self) -> tuple[int, ...]:

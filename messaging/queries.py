@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.db.models import Prefetch, Q, QuerySet
 
@@ -53,8 +53,9 @@ def _edge(before: str) -> tuple[datetime, int] | None:
     """Where a page goes on; None for what no page of ours wrote."""
     moment, _, key = before.partition("_")
     try:
-        return (datetime.fromisoformat(moment), int(key)) if len(key) < 19 and moment[-6:-5] == "+" else None
-    except ValueError:
+        read = datetime.fromisoformat(moment).astimezone(UTC)  # other offsets than ours are read, too
+        return (read, int(key)) if len(key) < 19 and moment[-6:-5] == "+" else None
+    except (ValueError, OverflowError):
         return None
 
 
@@ -73,11 +74,6 @@ def unread_of_buyer(user_id: int) -> int:
     return Thread.objects.filter(buyer_id=user_id, unread_by_buyer__gt=0)[: UNREAD_CAP + 1].count()
 
 
-def wishes_of_seller(seller_id: int) -> int:
-    """How many talks of a shop have a wish for a cancellation, as far as anybody counts."""
-    return Thread.objects.filter(seller_id=seller_id, has_wish=True)[: UNREAD_CAP + 1].count()
-
-
 def thread_of(order_id: int) -> Thread | None:
     """The talk about an order, if anybody said anything."""
     return Thread.objects.filter(order_id=order_id).first()
@@ -87,10 +83,24 @@ def _names_of_files() -> Prefetch:
     return Prefetch("attachments", Attachment.objects.defer("content").order_by("pk"))
 
 
-def messages_of(thread_id: int) -> list[Message]:
-    """The latest messages of a talk with their files, the oldest of them first."""
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """Some messages of a talk, the oldest first; `older` is the key of the next older, 0 if there is none."""
+
+    messages: list[Message]
+    older: int
+    is_latest: bool
+
+
+def messages_of(thread_id: int, *, at: int = 0) -> Talk:
+    """The latest messages of a talk with their files; if `at` is none of them, those up to it."""
     newest = Message.objects.filter(thread_id=thread_id).order_by("-pk").prefetch_related(_names_of_files())
-    return list(newest[:MESSAGES_SHOWN])[::-1]
+    found = list(newest[: MESSAGES_SHOWN + 1])
+    is_latest = not at or len(found) <= MESSAGES_SHOWN or found[MESSAGES_SHOWN - 1].pk <= at
+    if not is_latest:
+        found = list(newest.filter(pk__lte=at)[: MESSAGES_SHOWN + 1])
+    older = found[MESSAGES_SHOWN].pk if len(found) > MESSAGES_SHOWN else 0
+    return Talk(found[:MESSAGES_SHOWN][::-1], older, is_latest)
 
 
 def files_waiting(order_id: int, user_id: int) -> list[Attachment]:

@@ -31,14 +31,15 @@ CRITICAL = frozenset({Topic.CANCEL, Topic.SHIPPING, Topic.REFUND, Topic.MORE_INF
 # Said of cancelling, and no wish for it: these parts of a text are left out before a wish is looked for.
 _NO_WISH = re.compile(
     r"""
-      キャンセル(?:は|を|も|など|とか)?(?:し(?:ない|ませ|なく|たくな|なか)|せず|不要|では?(?:な|あり)|じゃな)
+      キャンセル(?:は|を|も|など|とか)?(?:し(?:ない(?!と)|ませ|なく(?!て|ちゃ)|たくな|なか)|せず|不要|では?(?:な|あり)|じゃな)
     | キャンセル(?:料|手数料|代|ポリシー|規定|規約|率|待ち|品|扱い|期限|できる期間|可能期間)
     | キャンセルされ
     | キャンセルに(?:なりませ|なら)
     | (?:ノイズ|エコー)キャンセ\w*
-    | (?:取り?消し?|取りやめ)(?:は|を)?(?:し(?:ない|ませ|なく|たくな)|せず|不要|では?(?:な|あり))
-    | 取り消されま
-    | (?:do\s*n[o']?t|don\s?t|never|not\s+(?:\w+\s+){0,3}?(?:to\s+)?|no\s+need\s+to|without)\s*cancel\w*
+    | (?:取り?消し?|取りやめ)(?:は|を)?(?:し(?:ない(?!と)|ませ|なく(?!て|ちゃ)|たくな)|せず|不要|では?(?:な|あり))
+    | 取り?消され
+    | (?:do\s*n[o']?t|don\s?t|never|(?<!can\si\s)(?<!could\si\s)not\s+(?:\w+\s+){0,3}?(?:to\s+)?
+        |no\s+need\s+to|without)\s*cancel\w*
     | cancel\w*\s+(?:fee|fees|charge|charges|policy|policies|rate|cost|costs|terms|deadline)
     | (?:noise|echo)[\s-]?cancel\w*
     | (?:been|was|were|is|got|get|being)\s+cancel\w*
@@ -48,7 +49,7 @@ _NO_WISH = re.compile(
 _WISH = re.compile(
     r"""
       キャンセル
-    | 取り?消(?:し|す|せ|そ)
+    | 取り?消
     | 取りやめ
     | (?:注文|購入|買うの)(?:を|は)?(?:やめ|止め|辞め)
     | \bcancel(?:l?ed|l?ing|lation|s)?\b
@@ -56,11 +57,20 @@ _WISH = re.compile(
     """,
     re.VERBOSE,
 )
+# Said by a shop of what it asks nobody for: these parts of a text are left out before a push is looked for.
+_NO_PUSH = re.compile(
+    r"""
+      (?:キャンセル|取り?消し?)\w{0,10}?(?:ご?遠慮|お?控え|でき(?:ま?せ|な|かね)|いたしかね|致しかね|承れ|お受け)\w*
+    | (?:キャンセル|取り?消し?)(?:の)?(?:リクエスト|依頼|申請)?(?:の)?(?:取り?下げ|撤回)\w*
+    | (?:do\s*n[o']?t|don\s?t|cannot|can\s?not|can['\s]?t|unable\s+to|not)\s+(?:\w+\s+){0,3}?cancel\w*
+    """,
+    re.VERBOSE,
+)
 # A shop's words that send the buyer to ask for the cancellation.
 _PUSH = re.compile(
     r"""
-      キャンセル(?:の|を|し|リクエスト|依頼|申請|手続き|希望|\w){0,14}?
-        (?:して(?:くださ|下さ|いただ|頂|もら|ほし|欲し)|お?願い|送信|申請|押し|クリック|出して)
+      (?:キャンセル|取り?消)\w{0,30}?
+        (?:て(?:くださ|下さ|いただ|頂|もら|ほし|欲し)|お?願い|送信|申請|押し|クリック|出して)
     | \bcancel\b[^.!?\n]{0,40}\b(?:please|yourself|on\s+your\s+(?:side|end))
     | \b(?:please|kindly|could\s+you|can\s+you|you\s+(?:must|need\s+to|should))\b[^.!?\n]{0,40}\bcancel
     | \brequest\b[^.!?\n]{0,30}\bcancel
@@ -80,13 +90,13 @@ def wishes_to_cancel(topic: Topic, text: str) -> bool:
 
 def pushes_to_cancel(text: str) -> bool:
     """Whether a seller's message asks the buyer to cancel; it may, once the buyer spoke of it (domain 12.1, B17)."""
-    return bool(_PUSH.search(_plain(text)))
+    return bool(_PUSH.search(_NO_PUSH.sub(" ", _plain(text))))
 
 
 def excerpt(text: str, words: Sequence[str], *, length: int = 120) -> str:
     """The part of a text that says the first of the words; from its beginning if none is near a place in it."""
-    line = " ".join(text.split())
-    places = [place for word in words if (place := _plain(line).find(_plain(word))) >= 0]
+    line = " ".join(unicodedata.normalize("NFKC", text).split())
+    places = [place for word in words if (place := line.lower().find(_plain(word))) >= 0]
     start = max(0, min(places, default=0) - 20)
     shown = line[start : start + length]
     return ("…" if start else "") + shown + ("…" if start + length < len(line) else "")

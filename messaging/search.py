@@ -13,19 +13,23 @@ from django.db import connection
 from .models import Message
 
 PAGE_SIZE = 20
-# So many of the newest messages of a shop, and of the newest talks of a buyer, are looked at one by one.
-WALK = 2000
+# So many of the newest messages of a shop are looked at one by one; of a buyer, so many talks and of each so many.
+WALK = 500
+TALKS, OF_EACH = 1000, 200
 MOST_WORDS = 5
 LONGEST_QUERY = 100
 
+# OFFSET 0 keeps a part of a statement as it stands: a text is made plain once, whatever the number of words.
+_PLAIN = "CROSS JOIN LATERAL (SELECT messaging_plain(text) AS plain OFFSET 0) AS made"
 _SAYS = """NOT EXISTS (
-    SELECT FROM unnest(%(words)s::text[]) AS word WHERE strpos(messaging_plain(text), messaging_plain(word)) = 0
+    SELECT FROM unnest(%(words)s::text[]) AS word WHERE strpos(plain, messaging_plain(word)) = 0
 )"""
 _NEWEST = f"""
 SELECT id FROM (
     SELECT id, text FROM messaging_message
     WHERE seller_id = %(seller)s AND id < %(before)s ORDER BY id DESC LIMIT {WALK}
 ) AS newest
+{_PLAIN}
 WHERE {_SAYS} ORDER BY id DESC LIMIT {PAGE_SIZE + 1}
 """
 # Materialized: the index is asked first, whatever the planner thinks of the words. What it found is looked into from
@@ -38,15 +42,19 @@ WITH found AS MATERIALIZED (
 )
 SELECT newest.id FROM (SELECT id FROM found ORDER BY id DESC OFFSET 0) AS newest
 CROSS JOIN LATERAL (SELECT text FROM messaging_message WHERE id = newest.id OFFSET 0) AS said
+{_PLAIN}
 WHERE {_SAYS} ORDER BY newest.id DESC LIMIT {PAGE_SIZE + 1}
 """
-# OFFSET 0 keeps the inner part as it stands: each talk's messages by their index, never all messages there are.
 _OF_BUYER = f"""
 SELECT said.id FROM (
-    SELECT id FROM messaging_thread WHERE buyer_id = %(buyer)s ORDER BY last_at DESC, id DESC LIMIT {WALK}
+    SELECT id FROM messaging_thread WHERE buyer_id = %(buyer)s ORDER BY last_at DESC, id DESC LIMIT {TALKS}
 ) AS talks
-CROSS JOIN LATERAL (SELECT id, text FROM messaging_message WHERE thread_id = talks.id OFFSET 0) AS said
-WHERE said.id < %(before)s AND {_SAYS} ORDER BY said.id DESC LIMIT {PAGE_SIZE + 1}
+CROSS JOIN LATERAL (
+    SELECT id, text FROM messaging_message
+    WHERE thread_id = talks.id AND id < %(before)s ORDER BY id DESC LIMIT {OF_EACH}
+) AS said
+{_PLAIN}
+WHERE {_SAYS} ORDER BY said.id DESC LIMIT {PAGE_SIZE + 1}
 """
 
 

@@ -269,7 +269,7 @@ def counts_of_seller(
         "due": capped.format(f"{is_shops_turn} AND auto_cancel_due_at <= %(soon)s", soon, CHIP_CAP),
         "late": capped.format(f"{is_shops_turn} AND ship_by_date < %(today)s", late, CHIP_CAP),
     }
-    given = {"seller": seller_id, "soon": now + CANCEL_SOON, "today": local_day(now)}
+    given: dict[str, Any] = {"seller": seller_id, "soon": now + CANCEL_SOON, "today": local_day(now)}
     for name, rows in (besides or {}).items():
         statement, values = rows.values("pk").query.sql_with_params()
         named = {f"{name}_{place}": value for place, value in enumerate(values)}

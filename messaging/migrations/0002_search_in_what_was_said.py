@@ -10,14 +10,19 @@ PLAIN = """
 CREATE FUNCTION messaging_plain(said text) RETURNS text LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN lower(normalize(said, NFKC))
 """
-# Each pair carries the shop: one shop's common word does not lengthen another's search.
+# Each entry carries the shop: one shop's common word does not lengthen another's search. OFFSET 0 lets the text be made
+# plain once, and not again for each of its signs.
 PAIRS = """
 CREATE FUNCTION messaging_pairs(seller bigint, said text) RETURNS text[] LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN ARRAY(
-    SELECT DISTINCT seller || ' ' || substr(plain, place, length)
-    FROM (SELECT messaging_plain(said) AS plain) AS once,
-        generate_series(1, length(plain)) AS place, generate_series(1, 2) AS length
-    WHERE substr(plain, place, length) !~ '\\s' AND place + length - 1 <= length(plain)
+    SELECT DISTINCT seller || ' ' || made.pair
+    FROM (
+        SELECT sign, sign || lead(sign) OVER (ORDER BY place) AS both_signs
+        FROM (SELECT string_to_array(messaging_plain(said), NULL) AS signs OFFSET 0) AS once,
+            unnest(once.signs) WITH ORDINALITY AS each_sign (sign, place)
+    ) AS found
+    CROSS JOIN LATERAL (VALUES (found.sign), (found.both_signs)) AS made (pair)
+    WHERE made.pair !~ '\\s'
 )
 """
 

@@ -22,7 +22,7 @@ from orders.queries import order_of_buyer
 from orders.rules import order_number
 from orders.views.buyer import find_order, standing_of
 
-from .lines import lines_of, rows_of, search_of
+from .lines import rows_of, search_of, talk_of
 from .writing import Writing, answer_with_file
 
 
@@ -49,7 +49,7 @@ def talk(request: PersonRequest, number: str) -> HttpResponse:
     if request.method != "POST":
         if request.method == "GET":
             mark_read(order_id=order.pk, by_seller=False)
-        return _show(request, order, thread, MessageForm(of_seller=False), now)
+        return _show(request, order, thread, writing.form(of_seller=False), now)
     form = writing.form(of_seller=False)
     if not form.is_valid():
         writing.keep(form)
@@ -96,7 +96,7 @@ def _show(
             **_list(request),
             "order": order,
             "standing": standing_of(order, now),
-            "lines": lines_of(thread),
+            **talk_of(request, thread),
             "form": form,
             "official": official,
             "may_write": order.payment_verified_at is not None,

@@ -80,16 +80,19 @@ def search_of(request: HttpRequest, find: Callable[..., Found], *, by_seller: bo
     return {"here": "messages", "q": " ".join(words), "hits": hits, "older": found.older or ""}
 
 
-def lines_of(thread) -> list[Line]:
-    """The messages of a talk, the oldest first."""
+def talk_of(request: HttpRequest, thread) -> dict:
+    """What a page shows of a talk: its messages, the oldest first, and where older and newer ones are."""
     if thread is None:
-        return []
-    return [
+        return {"lines": []}
+    at = request.GET.get("at", "")
+    talk = queries.messages_of(thread.pk, at=int(at) if _KEY.fullmatch(at) else 0)
+    lines = [
         Line(
             message,
             message.side == "SELLER",
             topic_words(message.topic, of_seller=message.side == "SELLER"),
             list(message.attachments.all()),
         )
-        for message in queries.messages_of(thread.pk)
+        for message in talk.messages
     ]
+    return {"lines": lines, "older_lines": talk.older, "is_older": not talk.is_latest}

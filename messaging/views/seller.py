@@ -1,5 +1,6 @@
 """マーケットプレイス・メッセージ管理: the shop's talks with its buyers."""
 
+import hashlib
 from functools import partial
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ShopRequest, seller_of, seller_page
+from cancellations.queries import requests_of
 from cancellations.wording import refusal
 from messaging import queries
 from messaging.actions import mark_read
@@ -25,7 +27,7 @@ from orders.queries import order_of_seller
 from orders.rules import order_number
 from orders.views.standing import find_order, standing_of
 
-from .lines import lines_of, rows_of, search_of
+from .lines import rows_of, search_of, talk_of
 from .writing import Writing, answer_with_file
 
 OFFICIAL, RETURN = "official", "return"
@@ -58,18 +60,19 @@ def talk(request: ShopRequest, number: str) -> HttpResponse:
     if request.method != "POST":
         if request.method == "GET" and request.membership.may_act:
             mark_read(order_id=order.pk, by_seller=True)
-        return _show(request, order, thread, MessageForm(of_seller=True, initial=_template(request, order)))
+        return _show(request, order, thread, writing.form(of_seller=True, **_template(request, order)))
     form = writing.form(of_seller=True)
     if not form.is_valid():
         writing.keep(form)
         return _show(request, order, thread, form)
-    has_wish = thread is not None and thread.has_wish
-    pushes = pushes_to_cancel(form.cleaned_data["text"]) and not has_wish
-    if pushes and form.cleaned_data["confirmed"] != "push":
+    text = form.cleaned_data["text"]
+    may_speak = _may_speak_of_cancelling(order, thread, text)
+    insists = hashlib.sha256(text.encode()).hexdigest()
+    if not may_speak and pushes_to_cancel(text) and form.cleaned_data["confirmed"] != insists:
         writing.keep(form)
-        return _show(request, order, thread, form, pushes=True)
+        return _show(request, order, thread, form, insists=insists)
     try:
-        writing.send(form)
+        writing.send(form, may_speak_of_cancelling=may_speak)
     except Refused as refused:
         form.add_error(None, refusal(refused.code))
         return _show(request, order, thread, form)
@@ -84,12 +87,23 @@ def file(request: ShopRequest, number: str, key: int) -> HttpResponse:
     return answer_with_file(find_order(request, number).pk, key, request.user.pk)
 
 
+def _may_speak_of_cancelling(order, thread, text: str) -> bool:
+    """Whether the buyer spoke of it first, in a message or by a request, or the words are the portal's own (B17)."""
+    if (thread is not None and thread.has_wish) or text.split() == _official(order)["text"].split():
+        return True
+    return requests_of(order.pk).exists()
+
+
+def _official(order) -> dict[str, str]:
+    url = f"{settings.SITE_URL}{reverse('buyer:order-request', args=[order.number])}"
+    return {"topic": Topic.CANCEL.value, "text": official_way(request_url=url)}
+
+
 def _template(request: ShopRequest, order) -> dict[str, str]:
     """A ready-written text, chosen by its button; the person still reads and sends it."""
     wanted = request.GET.get("template", "")
     if wanted == OFFICIAL:
-        url = f"{settings.SITE_URL}{reverse('buyer:order-request', args=[order.number])}"
-        return {"topic": Topic.CANCEL.value, "text": official_way(request_url=url)}
+        return _official(order)
     if wanted == RETURN:
         return {"topic": Topic.CANCEL.value, "text": refuse_or_return()}
     return {}
@@ -114,11 +128,10 @@ def _list(request: ShopRequest) -> dict:
         "rows": rows_of(page.threads, by_seller=True),
         "older": page.older,
         "unread": queries.unread_of_seller(seller_id),
-        "wishes": queries.wishes_of_seller(seller_id),
     }
 
 
-def _show(request: ShopRequest, order, thread, form: MessageForm, *, pushes: bool = False) -> HttpResponse:
+def _show(request: ShopRequest, order, thread, form: MessageForm, *, insists: str = "") -> HttpResponse:
     standing = standing_of(request, order, timezone.now())
     is_unofficial = bool(thread and thread.has_wish) and standing.request is None and standing.units_open > 0
     return render(
@@ -128,9 +141,9 @@ def _show(request: ShopRequest, order, thread, form: MessageForm, *, pushes: boo
             **_list(request),
             "order": order,
             "standing": standing,
-            "lines": lines_of(thread),
+            **talk_of(request, thread),
             "form": form,
-            "pushes": pushes,
+            "insists": insists,
             "is_unofficial": is_unofficial,
             "refuses": bool(order.buyer and order.buyer.refuses_unimportant_messages),
             "may_write": request.membership.may_act and order.buyer_id and not standing.hides_buyer,

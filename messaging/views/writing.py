@@ -11,9 +11,9 @@ from accounts.access import PersonRequest
 from accounts.actors import Actor
 from messaging import queries
 from messaging.actions import MessageTarget, keep_files, send
-from messaging.files import LARGEST_FILE
+from messaging.files import LARGEST_FILE, MOST_FILES
 from messaging.forms import MessageForm
-from orders.outcomes import sole
+from orders.outcomes import Refused, sole
 from orders.views.acts import answered_before, done_once
 
 
@@ -29,41 +29,50 @@ class Writing:
     @property
     def about(self) -> list[object]:
         """What makes a second sending the same one: the order, and what is in the files."""
-        files = self.request.FILES.getlist("attachments")
+        files = self.request.FILES.getlist("attachments")[: MOST_FILES + 1]  # one more is one too many already
         return ["message", self.order_id, *(_digest(file) for file in files)]
 
     def was_sent_before(self) -> bool:
         """Whether the very same was sent already."""
         return answered_before(self.request, self.about) is not None
 
-    def form(self, *, of_seller: bool) -> MessageForm:
-        """What was written, with the files that were added before."""
+    def form(self, *, of_seller: bool, **initial: str) -> MessageForm:
+        """What was written, or an empty form, with the files that were added before."""
         waiting = queries.files_waiting(self.order_id, self.request.user.pk)
-        return MessageForm(self.request.POST, self.request.FILES, of_seller=of_seller, waiting=waiting)
+        if self.request.method == "POST":
+            return MessageForm(self.request.POST, self.request.FILES, of_seller=of_seller, waiting=waiting)
+        kept = [file.pk for file in waiting]
+        return MessageForm(of_seller=of_seller, waiting=waiting, initial={**initial, "kept": kept})
 
-    def send(self, form: MessageForm) -> None:
-        """Send what a valid form says.
+    def send(self, form: MessageForm, *, may_speak_of_cancelling: bool = False) -> None:
+        """Send what a valid form says; the files of one that is refused are kept.
 
         Raises Refused.
         """
         target = MessageTarget(
-            self.order_id, form.topic_chosen, form.cleaned_data["text"], tuple(form.taken), form.kept_chosen
+            self.order_id,
+            form.topic_chosen,
+            form.cleaned_data["text"],
+            tuple(form.taken),
+            form.kept_chosen,
+            may_speak_of_cancelling=may_speak_of_cancelling,
         )
-        done_once(
-            self.request,
-            form,
-            self.about,
-            lambda: sole(send(targets=[target], by=self.by, now=self.now)).as_dict(),
-            now=self.now,
-        )
+        try:
+            done_once(
+                self.request,
+                form,
+                self.about,
+                lambda: sole(send(targets=[target], by=self.by, now=self.now)).as_dict(),
+                now=self.now,
+            )
+        except Refused:
+            self.keep(form)
+            raise
 
     def keep(self, form: MessageForm) -> None:
         """Keep the files of a form that is shown again: browsers do not send them twice by themselves."""
-        if form.taken or form.kept_chosen:
-            keep_files(
-                order_id=self.order_id, files=form.taken, keeping=form.kept_chosen, by=self.by, now=self.now
-            )
-            form.show_waiting(queries.files_waiting(self.order_id, self.request.user.pk), all_chosen=True)
+        keep_files(order_id=self.order_id, files=form.taken, keeping=form.kept_known, by=self.by, now=self.now)
+        form.show_waiting(queries.files_waiting(self.order_id, self.request.user.pk), all_chosen=True)
 
 
 def _digest(file) -> str:

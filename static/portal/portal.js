@@ -222,11 +222,10 @@
   const figures = document.getElementById("figures");
   if (figures) {
     const SOON = 15_000, LATEST = 240_000;
-    const first = figures.getAttribute("hx-get");
     const said = { requested: figures.dataset.saysRequested, unread: figures.dataset.saysUnread };
     const seen = {};
     for (const name in said) seen[name] = document.querySelector(`[data-figure=${name}]`)?.textContent;
-    let wait = SOON, timer = 0;
+    let wait = SOON, timer = 0, lastMark = "";
     const again = () => {
       clearTimeout(timer);
       if (!document.hidden && figures.isConnected) timer = setTimeout(look, wait);
@@ -242,10 +241,13 @@
       const news = Object.keys(said).filter((name) => seen[name] !== undefined && seen[name] !== shown[name]);
       politely(news.map((name) => said[name].replace("{n}", shown[name])).join(" "));
       for (const name in said) seen[name] = shown[name];
-      figures.setAttribute("hx-get", `${first}?seen=${encodeURIComponent(mark)}`);
+      lastMark = mark;
       wait = SOON / 2;
     };
     figures.addEventListener("figures", (event) => show(event.detail));
+    figures.addEventListener("htmx:configRequest", (event) => {
+      if (lastMark) event.detail.parameters.seen = lastMark;
+    });
     figures.addEventListener("htmx:beforeOnLoad", (event) => {
       if (event.detail.xhr.getResponseHeader("HX-Redirect")) {
         event.preventDefault(); // signed out meanwhile: whoever is typing finds out when they act

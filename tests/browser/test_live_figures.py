@@ -73,6 +73,8 @@ def test_a_new_message_shows_without_a_reload_and_is_said_politely(floor, open_l
 
 def test_it_asks_seldomer_while_nothing_changes(floor, open_list):
     page, answers = open_list
+    asked_for: list[str] = []
+    page.on("request", lambda asked: asked_for.append(asked.url) if FIGURES in asked.url else None)
     pass_until_asked(page, 15)
     for pause in (15, 30, 60, 120, 240, 240):
         expect(page.locator("#figures")).not_to_have_class(re.compile("htmx-request"))
@@ -81,6 +83,8 @@ def test_it_asks_seldomer_while_nothing_changes(floor, open_list):
         assert len(answers) == asked, f"asked again before {pause} s"
         pass_until_asked(page, 3)
     assert set(answers) == {204}
+    # What the page shows already is named, so that an answer without news is empty and keeps the pause growing.
+    assert all("seen=" in url for url in asked_for[1:])
 
 
 def test_a_lost_connection_is_said_once_and_goes_with_the_next_answer(floor, visit):

@@ -49,7 +49,7 @@ def test_one_talk_for_an_order_whoever_speaks(cast):
     say(cast, order, "二", by=cast.seller)
     say(cast, order, "三")
     thread = Thread.objects.get()
-    assert [message.text for message in queries.messages_of(thread.pk)] == ["一", "二", "三"]
+    assert [message.text for message in queries.messages_of(thread.pk).messages] == ["一", "二", "三"]
     assert (thread.last_text, thread.unread_by_seller, thread.unread_by_buyer) == ("三", 2, 1)
     mark_read(order_id=order.pk, by_seller=True)
     thread.refresh_from_db()
@@ -166,5 +166,6 @@ def test_lists_go_on_from_the_last_talk_shown_and_show_each_once(cast, monkeypat
     assert before == ""
     assert queries.threads_of_seller(cast.other_shop.pk).threads == []
     assert all(thread.has_wish for thread in queries.threads_of_seller(cast.shop.pk, wish=True).threads)
-    for odd in ("x", "_", "9999", "2026-01-01T00:00:00+00:00_" + "9" * 30, "\0"):
+    for odd in ("x", "_", "9999", "2026-01-01T00:00:00+00:00_" + "9" * 30, "\0", "0001-01-01T00:00:00+23:59_1"):
         assert len(queries.threads_of_seller(cast.shop.pk, before=odd).threads) == 2
+    assert queries.threads_of_seller(cast.shop.pk, before="2026-01-01T00:00:00+23:59_1").threads == []

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from cancellations.policy import Refusal
+from cancellations.wording import refusal
 from events.models import SentMail
 from messaging import files
 from messaging.actions import KEEPS_UNSENT, forget_files, keep_files
@@ -54,6 +56,8 @@ def with_zip_behind(content: bytes) -> bytes:
         ("a.png", picture("PNG"), Kind.PNG),
         ("a.webp", picture("WEBP"), Kind.WEBP),
         ("納品書.2026.11.28.pdf", PDF, Kind.PDF),
+        ("shop.example.com.pdf", PDF + b"\0\0", Kind.PDF),
+        ("stereo.jpg", picture("MPO", save_all=True, append_images=[Image.new("RGB", (60, 40))]), Kind.JPEG),
     ],
 )
 def test_pictures_and_documents_are_taken(name, content, kind):
@@ -76,8 +80,9 @@ def test_pictures_and_documents_are_taken(name, content, kind):
         ("a.png", b"<svg xmlns='http://www.w3.org/2000/svg'/>", FileRefusal.WRONG_TYPE),
         ("a.jpg", b"<html><script>alert(1)</script>", FileRefusal.WRONG_TYPE),
         ("a.pdf", b"%PDF-1.7\n<html><script>alert(1)</script>\n%%EOF", FileRefusal.WRONG_TYPE),
-        ("a.pdf", PDF + b"MZ and more", FileRefusal.WRONG_TYPE),
+        ("a.pdf", PDF + b"MZ and more", FileRefusal.DAMAGED),
         ("a.pdf", with_zip_behind(PDF), FileRefusal.WRONG_TYPE),
+        ("a.exe .jpg", picture(), FileRefusal.DOUBLE_ENDING),
         ("a.pdf", b" " + PDF, FileRefusal.WRONG_TYPE),
         ("a.exe.jpg", picture(), FileRefusal.DOUBLE_ENDING),
         ("a.PHP.jpg", picture(), FileRefusal.DOUBLE_ENDING),
@@ -116,6 +121,16 @@ def test_a_picture_keeps_what_is_see_through():
     Image.new("RGBA", (4, 4), (1, 2, 3, 0)).save(written, format="PNG")
     kept = Image.open(io.BytesIO(examined("a.png", written.getvalue()).content))
     assert kept.convert("RGBA").getpixel((0, 0))[3] == 0
+
+
+def test_a_scan_with_sixteen_bits_of_grey_keeps_its_shades():
+    written = io.BytesIO()
+    scan = Image.new("I;16", (256, 1))
+    for place in range(256):
+        scan.putpixel((place, 0), place * 256)
+    scan.save(written, format="PNG")
+    kept = Image.open(io.BytesIO(examined("a.png", written.getvalue()).content)).convert("L")
+    assert [kept.getpixel((place, 0)) for place in (0, 100, 255)] == [0, 100, 255]
 
 
 @given(st.text())
@@ -168,13 +183,29 @@ class TestPages:
         assert alice.get(reverse("seller:message-file", args=[other.number, photo.pk])).status_code == 404
         assert alice.get(reverse("seller:message-file", args=[order.number, 10**30])).status_code == 404
 
-    def test_the_same_words_with_another_file_are_another_message(self, cast: Cast):
+    def test_a_form_sent_again_with_another_file_is_refused_and_the_file_stays(self, cast: Cast):
         order = cast.order()
         dora, address = browser(cast.dora), reverse("buyer:message", args=[order.number])
         dora.post(address, sends() | {"attachments": [upload("a.jpg", picture())]})
-        answer = dora.post(address, sends() | {"attachments": [upload("a.jpg", picture(size=(9, 9)))]})
-        assert answer.status_code == 200
-        assert Attachment.objects.count() == 1
+        again = sends() | {"attachments": [upload("b.jpg", picture(size=(9, 9)))]}
+        page = dora.post(address, again).content.decode()
+        assert refusal(Refusal.IDEMPOTENCY_MISMATCH) in page
+        assert Message.objects.count() == 1
+        waits = Attachment.objects.get(message=None)
+        assert f'name="kept" value="{waits.pk}"' in page
+        assert f'name="kept" value="{waits.pk}"' in dora.get(address).content.decode()
+        dora.post(address, sends(key="k2"))  # taken off the form
+        assert not Attachment.objects.filter(message=None).exists()
+
+    def test_a_file_that_is_gone_takes_no_other_with_it(self, cast: Cast):
+        order = cast.order()
+        paper = files.File("a.pdf", Kind.PDF, PDF)
+        keys = keep_files(order_id=order.pk, files=[paper] * 2, keeping=[], by=cast.buyer, now=LATER)
+        dora, address = browser(cast.dora), reverse("buyer:message", args=[order.number])
+        more = {"kept": [*keys, 10**9], "attachments": [upload("d.jpg", picture())]}
+        page = dora.post(address, sends() | more).content.decode()
+        assert "添付ファイルが見つかりません。もう一度ファイルを選択してください。" in page
+        assert Attachment.objects.count() == 3
 
     def test_b36_refused_files_are_named_with_the_types_and_the_good_ones_stay(self, cast: Cast):
         order = cast.order()
@@ -197,9 +228,9 @@ class TestPages:
         order = cast.order()
         alice, address = browser(cast.alice), reverse("seller:message", args=[order.number])
         push = sends("キャンセルのリクエストを送信してください。", "CANCEL")
-        alice.post(address, push | {"attachments": [upload("a.pdf", PDF)]})
+        page = alice.post(address, push | {"attachments": [upload("a.pdf", PDF)]})
         kept = Attachment.objects.get()
-        alice.post(address, push | {"kept": [kept.pk], "confirmed": "push", "key": "k2"})
+        alice.post(address, push | {"kept": [kept.pk], "confirmed": page.context["insists"], "key": "k2"})
         assert Attachment.objects.get().message == Message.objects.get()
 
     def test_the_sixth_file_is_refused(self, cast: Cast):

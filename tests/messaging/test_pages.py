@@ -118,9 +118,45 @@ def test_b17_a_push_is_asked_about_once_and_sent_if_the_shop_insists(cast: Cast)
     alice, address = browser(cast.alice), reverse("seller:message", args=[order.number])
     push = sends("キャンセルのリクエストを送信してください。", "CANCEL")
     with nothing_changes():
-        assert "購入者にキャンセルを求める内容が含まれています。" in alice.post(address, push).content.decode()
-    alice.post(address, push | {"confirmed": "push"})
+        asked = alice.post(address, push).content.decode()
+    assert "購入者にキャンセルを求める内容が含まれています。" in asked
+    insists = re.search(r'name="confirmed" value="([0-9a-f]{64})"', asked)[1]
+    other = sends("取り消しをお願いします。", "CANCEL", confirmed=insists)
+    with nothing_changes():  # other words are asked about anew
+        assert "購入者にキャンセルを求める内容が含まれています。" in alice.post(address, other).content.decode()
+    alice.post(address, push | {"confirmed": insists})
     assert Message.objects.get().pushes
+
+
+def test_b17_who_was_asked_by_the_buyer_or_takes_the_ready_written_reply_pushes_nobody(cast: Cast):
+    asked, plain = cast.order(), cast.order()
+    cast.request(asked)
+    alice = browser(cast.alice)
+    push = sends("キャンセルのリクエストを送信してください。", "CANCEL")
+    alice.post(reverse("seller:message", args=[asked.number]), push)
+    address = reverse("seller:message", args=[plain.number])
+    written = alice.get(f"{address}?template=official").context["form"].initial["text"]
+    alice.post(address, sends(written.replace("\n", "\r\n"), "CANCEL", key="k2"))
+    assert list(Message.objects.values_list("pushes", flat=True)) == [False, False]
+
+
+def test_every_message_of_a_long_talk_is_reached(cast: Cast, monkeypatch):
+    monkeypatch.setattr("messaging.queries.MESSAGES_SHOWN", 3)
+    order = cast.order()
+    for number in range(7):
+        say(cast, order, f"第{number}便")
+    alice, address = browser(cast.alice), reverse("seller:message", args=[order.number])
+    seen, query = [], ""
+    while query is not None:
+        page = alice.get(address + query)
+        seen = [line.message.text for line in page.context["lines"]] + seen
+        older = page.context["older_lines"]
+        query = f"?at={older}" if older else None
+    assert seen == [f"第{number}便" for number in range(7)]
+    first = Message.objects.order_by("pk").first()
+    found = alice.get(address, {"q": "第0便", "at": first.pk})
+    assert f'id="m{first.pk}"' in found.content.decode()
+    assert "この会話の最新のメッセージ" in found.content.decode()
 
 
 def test_the_second_question_of_a_cancellation_leads_to_the_ready_written_reply(cast: Cast):

@@ -19,6 +19,11 @@ WISHES = [
     "CANCEL!!",
     "Can this be cancelled? I ordered twice.",
     "I want to call off the purchase",
+    "注文の取消をお願いします",
+    "取消希望です",
+    "キャンセルしないといけなくなりました",
+    "キャンセルしなくてはなりません",
+    "Why can I not cancel my order?",
 ]
 NO_WISHES = [
     "キャンセルしないでください。",
@@ -46,11 +51,18 @@ PUSHES = [
     "キャンセル依頼を押していただけますか",
     "Could you please cancel the order on your side?",
     "Please request the cancellation from your account.",
+    "注文を取り消してください",
+    "取り消しをお願いします",
 ]
 NO_PUSHES = [
     "ご注文ありがとうございます。7月10日に発送いたします。",
     "キャンセルを承りました。",
     "We cancelled the order because it is out of stock.",
+    "キャンセルリクエストの取り下げをお願いします。",
+    "発送後のキャンセルはご遠慮をお願いします",
+    "キャンセルはできかねますのでご理解をお願いします",
+    "Please do not cancel your order.",
+    "Please note that we cannot cancel it after dispatch.",
     "",
 ]
 

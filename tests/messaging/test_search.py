@@ -131,4 +131,5 @@ def test_a_page_of_found_messages_costs_the_same_however_many_there_are(cast: Ca
 def test_excerpts_begin_near_the_word():
     assert excerpt("領収書", ["収"]) == "領収書"
     assert excerpt("あ" * 50 + "領収書" + "い" * 200, ["領収書"]) == "…" + "あ" * 20 + "領収書" + "い" * 97 + "…"
+    assert "領収書" in excerpt("ｶﾞ" * 150 + " 領収書ください", ["領収書"])
     assert excerpt("あ" * 200, ["無い"]) == "あ" * 120 + "…"
