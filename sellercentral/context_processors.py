@@ -25,8 +25,13 @@ def portal(request):
         "look": getattr(user, "look", "auto"),
         "membership": membership,
         "waiting": SimpleLazyObject(lambda: open_requests_count(membership.seller_id)),
+        # Help is read by both: the menu there is that of whoever reads.
         "unread": SimpleLazyObject(
-            lambda: unread_of_buyer(request.user.pk) if is_buyers else unread_of_seller(membership.seller_id)
+            lambda: (
+                unread_of_buyer(request.user.pk)
+                if is_buyers or not membership
+                else unread_of_seller(membership.seller_id)
+            )
         ),
         "act_key": uuid4().hex,
     }

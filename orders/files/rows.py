@@ -1,4 +1,4 @@
-"""One line of an order file: its cells read into a row, or the first reason why not. Standard library only."""
+"""One line of an order file: its cells read into a row, or the first reason why not. Rules and the standard library."""
 
 import re
 import unicodedata
@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from orders.rules import WHOLE_CURRENCIES
 
 
 class Layout(StrEnum):
@@ -183,7 +185,6 @@ _MOMENT = re.compile(
 )
 _DAY = re.compile(r"([0-9]{4})-[0-9]{2}-[0-9]{2}")
 _YEARS = range(2000, 2100)
-_WHOLE_CURRENCIES = frozenset({"JPY", "KRW"})
 _NOTHING = Decimal(0)
 
 # Status words of the all-orders layout, and of its longer spellings the part before the dash.
@@ -276,7 +277,7 @@ class Cells:
         if not value:
             return None
         amount = Decimal(value)
-        if currency in _WHOLE_CURRENCIES and amount % 1:
+        if currency in WHOLE_CURRENCIES and amount % 1:
             raise BadCell("AMOUNT_FORMAT", f"{name}: {value} {currency}")
         return amount
 

@@ -60,9 +60,8 @@ def addresses(people: cast.Cast) -> list[tuple[str, str]]:
         # What everybody may open, a visitor may: whoever is signed in is sent on from there.
         role = next(role for role in (ANONYMOUS, OWNER, OPERATOR, BUYER) if role in let_in)
         try:
-            arguments = [people.orders[rule.order].number] if rule.order else []
-            arguments += [people.rows[rule.row]] if rule.row else []
-            looked.append((role, reverse(name, args=arguments)))
+            about = people.orders[rule.order].number if rule.order else people.rows.get(rule.row)
+            looked.append((role, reverse(name) if about is None else access.address_of(name, about)))
         except NoReverseMatch as error:
             raise AssertionError(f"{name}: how is this page reached?") from error
     return looked

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 
 from . import cast
 from .cast import (
@@ -131,6 +131,15 @@ ACCESS = {
     "buyer:message-file": Rule(SIGNED_IN, row="file", owners=cast.OF_BUYER),
     "buyer:test-order": page(SIGNED_IN, methods=READ | POST, done=200),
 }
+
+
+def address_of(name: str, about: str | int | tuple[str, int]) -> str:
+    """The address of a page, about an order or another row if it is about one."""
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return reverse(name, args=about if isinstance(about, tuple) else [about])
+
 
 # --- the admin --------------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ One shop of alice, bob and rei; one of charlie. dora and eiji buy at both. nora 
 olga operates, otis is let into the admin without a role. eva owns charlie's neighbour shop and buys there (E40).
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -188,7 +189,14 @@ def message_body(order: Order) -> dict[str, str]:
 
 def refund_body(order: Order) -> dict[str, str]:
     """返金 of an amount, with what goes back accepted."""
-    return versioned(order, reason="RETURN", how="amount", amount="100", seller_memo="", confirmed="100/")
+    return versioned(
+        order,
+        reason="RETURN",
+        how="amount",
+        amount="100",
+        seller_memo="",
+        confirmed=hashlib.sha256(b"100/[]").hexdigest(),
+    )
 
 
 def buyer_cancel_body(order: Order) -> dict[str, str]:

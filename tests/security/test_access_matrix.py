@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.db import connection, transaction
 from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 
 from accounts.models import User
 from cancellations.models import Cancellation
@@ -19,7 +19,7 @@ from sellercentral.middleware import PERMISSIONS_POLICY
 from tests import factories
 
 from . import access
-from .access import ACCESS, ALL_METHODS, Rule
+from .access import ACCESS, ALL_METHODS, Rule, address_of
 from .cast import (
     ANONYMOUS,
     BUYER,
@@ -78,14 +78,6 @@ def wrong_headers(response: HttpResponse, *, signed_in: bool) -> dict[str, str |
     wanted = HEADERS | ({"Cache-Control": "no-store"} if signed_in else {})
     wrong = {name: response.get(name) for name, value in wanted.items() if response.get(name) != value}
     return wrong | {name: response[name] for name in response.headers if name.lower() in VERSIONS}
-
-
-def address_of(name: str, about: str | int | tuple[str, int]) -> str:
-    """The address of a page, about an order or another row if it is about one."""
-    try:
-        return reverse(name)
-    except NoReverseMatch:
-        return reverse(name, args=about if isinstance(about, tuple) else [about])
 
 
 def test_s01_every_address_has_a_rule_and_every_rule_an_address():

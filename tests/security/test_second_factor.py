@@ -18,8 +18,9 @@ from events.models import AuditEntry
 from tests import factories
 
 from . import access
+from .access import address_of
 from .cast import OPERATOR, OWNER, Cast, everything
-from .test_access_matrix import address_of, admin_address
+from .test_access_matrix import admin_address
 
 ASK, SET_UP = "/login/second-factor/", "/second-factor/"
 
