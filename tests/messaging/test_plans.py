@@ -29,7 +29,8 @@ def talks(cast, crowd) -> None:
             INSERT INTO messaging_message (thread_id, seller_id, side, user_id, name, topic, text, sent_at, wishes,
                 pushes)
             SELECT id, seller_id, 'BUYER', buyer_id, 'dora', 'OTHER',
-                   CASE WHEN n % 5000 = 5 THEN '領収書の宛名' ELSE 'お届け日について' END || id, last_at, has_wish, false
+                   CASE WHEN n % 5000 = 5 THEN '領収書の宛名' ELSE 'お届け日について' END || id, last_at,
+                   has_wish, false
             FROM (SELECT *, row_number() OVER (PARTITION BY seller_id ORDER BY id) AS n FROM messaging_thread) AS t
             ORDER BY id
             """

@@ -19,8 +19,13 @@ from .cast import BUYER, OPERATOR, OWNER, Cast, everything
 
 ACTS = {name: rule for name, rule in ACCESS.items() if rule.body}
 # Every form of the portal: whatever takes a POST and is no part of the admin. A new one is covered by being here.
-# The form for a new password is there only behind a link: test_forgotten_password.py.
-FORMS = [name for name, rule in ACCESS.items() if rule.methods >= POST and name != "password-new"]
+# The form for a new password is there only behind a link (test_forgotten_password.py), and what providers send is no
+# form: it is known by its signature (tests/payments).
+FORMS = [
+    name
+    for name, rule in ACCESS.items()
+    if rule.methods >= POST and name not in {"password-new", "provider-notices"}
+]
 MEMO = "在庫の棚卸しで不足が判明しました"
 
 
