@@ -51,6 +51,8 @@ class MoneyField(forms.DecimalField):
         """The number in it."""
         if isinstance(value, str):
             value = unicodedata.normalize("NFKC", value).replace(",", "").strip("¥\\ ").removesuffix("円")
+            if "e" in value.lower():  # 1e3 is a number, and nobody's amount
+                raise ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(value)
 
 

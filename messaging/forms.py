@@ -63,6 +63,7 @@ class MessageForm(ActForm):
     )
     kept = forms.TypedMultipleChoiceField(
         label=_("追加済みの添付ファイル"),
+        help_text=_("送信しないファイルは、チェックを外してください。"),
         coerce=int,
         required=False,
         widget=forms.CheckboxSelectMultiple,

@@ -56,6 +56,11 @@ def charge_refused(order_id: int) -> bool:
     return last is not None and last.state == MoneyState.FAILED
 
 
+def is_charging(order_id: int) -> bool:
+    """Whether the provider is still asked to take an order's money."""
+    return Charge.objects.filter(order_id=order_id, state=MoneyState.PENDING).exists()
+
+
 def standing_refunds() -> QuerySet[Refund]:
     """Refunds whose money goes or went back: all but those that failed."""
     return Refund.objects.exclude(state=MoneyState.FAILED)

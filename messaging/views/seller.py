@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ShopRequest, seller_of, seller_page
@@ -96,7 +97,13 @@ def _may_speak_of_cancelling(order, thread, text: str) -> bool:
 
 def _official(order) -> dict[str, str]:
     url = f"{settings.SITE_URL}{reverse('buyer:order-request', args=[order.number])}"
-    return {"topic": Topic.CANCEL.value, "text": official_way(request_url=url)}
+    with override(_language_of(order)):
+        return {"topic": Topic.CANCEL.value, "text": official_way(request_url=url)}
+
+
+def _language_of(order) -> str:
+    """What is ready-written is read by the buyer, whatever language the shop's people work in."""
+    return order.buyer.language if order.buyer else settings.LANGUAGE_CODE
 
 
 def _template(request: ShopRequest, order) -> dict[str, str]:
@@ -105,7 +112,8 @@ def _template(request: ShopRequest, order) -> dict[str, str]:
     if wanted == OFFICIAL:
         return _official(order)
     if wanted == RETURN:
-        return {"topic": Topic.CANCEL.value, "text": refuse_or_return()}
+        with override(_language_of(order)):
+            return {"topic": Topic.CANCEL.value, "text": refuse_or_return()}
     return {}
 
 

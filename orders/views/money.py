@@ -33,6 +33,11 @@ class Money:
         """What goes or went back."""
         return sum((each.amount for each in self.refunds if each.stands), Decimal(0))
 
+    @property
+    def left(self) -> Decimal:
+        """What was charged and may still go back."""
+        return (self.charged or Decimal(0)) - self.refunded
+
 
 def money_of(order) -> Money:
     """The money of an order that was read with its lines."""

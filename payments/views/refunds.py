@@ -20,7 +20,7 @@ from orders.views.acts import answered_before, done_once
 from orders.views.history import Story
 from orders.views.standing import find_order
 from payments.forms import RefundForm
-from payments.queries import refunds_of, sold_of
+from payments.queries import is_charging, refunds_of, sold_of
 from payments.refunds import RefundTarget, refund
 from payments.rules import Back, RefundReason, Sold, what_goes_back, why_not_refund
 from sellercentral.templatetags.portal import yen
@@ -133,6 +133,7 @@ def _show(
             "sold": sold,
             "form": form,
             "refunds": refunds_of(order.pk),
+            "is_charging": is_charging(order.pk),
             "back": back,
             "goes_back": goes_back,
             "beside": back.amount - sum(back.amounts.values()) if back else None,

@@ -245,6 +245,13 @@ class TestPages:
         with nothing_changes():
             assert "「6.jpg」は添付できません。" in dora.post(address, more).content.decode()
 
+    def test_what_waits_is_offered_again_with_the_words_to_leave_it(self, cast: Cast):
+        order = cast.order()
+        paper = files.File("a.pdf", Kind.PDF, PDF)
+        keep_files(order_id=order.pk, files=[paper], keeping=[], by=cast.buyer, now=LATER)
+        page = browser(cast.dora).get(reverse("buyer:message", args=[order.number])).content.decode()
+        assert "送信しないファイルは、チェックを外してください。" in page
+
     def test_files_of_others_are_not_sent_by_their_keys(self, cast: Cast):
         order = cast.order()
         (theirs,) = keep_files(

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from accounts.actions import set_language
 from messaging.models import Message, Thread
 from messaging.rules import Topic
 from sellercentral.templatetags.portal import with_own_links
@@ -111,6 +112,13 @@ def test_rule_17_a_wish_by_message_puts_notice_and_template_above_the_shops_talk
 def test_s30_only_addresses_of_the_portal_are_links_in_what_somebody_wrote(settings, text, shown):
     settings.SITE_URL = "https://portal.example"
     assert with_own_links(text) == shown
+
+
+def test_ready_written_texts_speak_the_buyers_language(cast: Cast):
+    order = cast.order()
+    set_language(user=cast.dora, language="en")
+    page = browser(cast.alice).get(f"{reverse('seller:message', args=[order.number])}?template=official")
+    assert "お客様" not in page.context["form"].initial["text"]
 
 
 def test_b17_a_push_is_asked_about_once_and_sent_if_the_shop_insists(cast: Cast):
