@@ -200,11 +200,10 @@ def test_s33_stored_text_is_shown_as_text_on_every_page_and_in_every_mail(cast: 
         BUYER: ["order-cancel", "order-request"],
     }.items():
         space = "seller" if role == OWNER else "buyer"
-        addresses = [reverse(f"{space}:order", args=[order.number]) for order in orders]
-        # Forms say the same of every order: those of one that is asked about, and of one in part cancelled.
-        addresses += [
-            reverse(f"{space}:{name}", args=[order.number]) for name in names for order in (orders[4], orders[6])
-        ]
+        shown = (orders[0], orders[1], orders[3], orders[6])  # declined, cancelled, sent, cancelled in part
+        addresses = [reverse(f"{space}:order", args=[order.number]) for order in shown]
+        # Forms say the same of every order: those of one that is asked about.
+        addresses += [reverse(f"{space}:{name}", args=[orders[4].number]) for name in names]
         addresses += [reverse(f"{space}:orders"), reverse(f"{space}:messages")]
         addresses += [
             f"{reverse(f'{space}:{name}')}?{urlencode({'q': payload})}" for name in ("orders", "messages")
@@ -214,13 +213,13 @@ def test_s33_stored_text_is_shown_as_text_on_every_page_and_in_every_mail(cast: 
         for address in addresses:
             pages[role, address] = cast.client(role).get(address, follow=True).content.decode()
     for model, keys in {
-        "orders_order": [order.pk for order in orders[3:5]],
-        "cancellations_cancellationrequest": CancellationRequest.objects.values_list("pk", flat=True)[:2],
-        "cancellations_cancellation": Cancellation.objects.values_list("pk", flat=True)[:2],
+        "orders_order": [orders[4].pk],
+        "cancellations_cancellationrequest": CancellationRequest.objects.values_list("pk", flat=True)[:1],
+        "cancellations_cancellation": Cancellation.objects.values_list("pk", flat=True)[:1],
         "payments_refund": Refund.objects.values_list("pk", flat=True),
-        "messaging_message": Message.objects.values_list("pk", flat=True),
-        "accounts_user": User.objects.values_list("pk", flat=True)[:3],
-        "events_sentmail": SentMail.objects.values_list("pk", flat=True)[:2],
+        "messaging_message": Message.objects.values_list("pk", flat=True)[:1],
+        "accounts_user": User.objects.values_list("pk", flat=True)[:1],
+        "events_sentmail": SentMail.objects.values_list("pk", flat=True)[:1],
     }.items():
         pages[OPERATOR, model] = cast.client(OPERATOR).get(reverse(f"admin:{model}_changelist")).content.decode()
         for key in keys:
