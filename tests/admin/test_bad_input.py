@@ -206,9 +206,11 @@ def test_b33_no_text_in_any_field_breaks_a_form(cast, admin, name):
     raw = "&".join(f"{quote(field)}=%ED%A0%80" for field in body)
     assert admin.post(address, raw, content_type="application/x-www-form-urlencoded").status_code < 500
     for text in ODD:
-        for field in body:
-            answer = admin.post(address, body | {field: text})
-            assert answer.status_code < 500, (field, text[:9])
+        assert admin.post(address, dict.fromkeys(body, text)).status_code < 500, text[:9]
+    # Alone, so that no other field's error hides what it does: what no text is, and what no number is.
+    for field in body:
+        for text in (ODD[0], ODD[-1]):
+            assert admin.post(address, body | {field: text}).status_code < 500, (field, text[:9])
 
 
 @pytest.mark.parametrize("name", FORMS)
