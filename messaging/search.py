@@ -14,7 +14,7 @@ from .models import Message
 
 PAGE_SIZE = 20
 # So many of the newest messages of a shop are looked at one by one; of a buyer, so many talks and of each so many.
-WALK = 500
+WALK = 2000
 TALKS, OF_EACH = 1000, 200
 MOST_WORDS = 5
 LONGEST_QUERY = 100
