@@ -1,45 +1,37 @@
 """Forms of requesting, withdrawing, declining and cancelling. They check the shape; the policy decides."""
 
 from collections.abc import Mapping, Sequence
-from typing import cast
 
 from django import forms
 from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 
-from events.forms import STALE_PAGE, ActForm, LineField, MoneyField, TextField, VersionedActForm
+from events.forms import (
+    CHOOSE,
+    REASON_UNKNOWN,
+    STALE_PAGE,
+    ActForm,
+    LineField,
+    MoneyField,
+    TextField,
+    VersionedActForm,
+    choice,
+    memo_field,
+)
+from orders.forms import UnitsForm
 
 from . import policy, wording
 from .policy import Reason
 
-CHOOSE = ("", gettext_lazy("選択してください"))
 # What a shop may choose from, in minutes: up to the longest that it may let its buyers cancel alone.
 LONGER_WINDOWS = (30, 60, 120, 360, 720, 1440, 2880, policy.LONGEST_DIRECT_MINUTES)
 REASON_MISSING = gettext_lazy("キャンセルの理由を選択してください。")
-REASON_UNKNOWN = gettext_lazy("選択できない理由です。一覧から選び直してください。")
 DECLINE_REASONS = (
     (policy.DeclineReason.ALREADY_SHIPPED.value, gettext_lazy("すでに発送した")),
     (policy.DeclineReason.IN_PRODUCTION.value, gettext_lazy("受注生産・加工のため")),
     (policy.DeclineReason.LABEL_HANDED_OVER.value, gettext_lazy("配送会社に引き渡し済み")),
     (policy.DeclineReason.OTHER.value, gettext_lazy("その他")),
 )
-
-
-def choice(form: forms.Form, name: str) -> forms.ChoiceField:
-    """A field whose choices are known only when the form is made."""
-    return cast(forms.ChoiceField, form.fields[name])
-
-
-def memo_field() -> TextField:
-    """The seller's own note."""
-    return TextField(
-        label=gettext_lazy("出品者メモ"),
-        help_text=gettext_lazy("社内用です。購入者には表示されません。1,000文字まで。"),
-        max_length=1000,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 2}),
-        error_messages={"max_length": gettext_lazy("出品者メモは1,000文字以内で入力してください。")},
-    )
 
 
 class CancelForm(VersionedActForm):
@@ -72,62 +64,6 @@ class CancelForm(VersionedActForm):
         usual = self.reason_chosen not in policy.NOT_RESTOCKED
         shown_usual = self.cleaned_data["restock_for"] not in policy.NOT_RESTOCKED
         return self.cleaned_data["restock"] if usual == shown_usual else None
-
-
-class UnitsForm(ActForm):
-    """Choose items of an order and how many units of each: one box and one number per open item."""
-
-    none_chosen = gettext_lazy("キャンセルする商品を選択してください。")
-
-    def __init__(self, *args, lines: Sequence, preset: Mapping[int, int] | None = None, **kwargs):
-        """`lines` are the items with open units; `preset` the units chosen at first (all of them without it)."""
-        super().__init__(*args, **kwargs)
-        self.lines = list(lines)
-        for line in self.lines:
-            chosen = line.quantity_open if preset is None else preset.get(line.pk, 0)
-            self.fields[f"take-{line.item_id}"] = forms.BooleanField(
-                label=line.title,
-                required=False,
-                initial=chosen > 0,
-                widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
-            )
-            self.fields[f"quantity-{line.item_id}"] = forms.IntegerField(
-                label=_("数量"),
-                min_value=1,
-                max_value=line.quantity_open,
-                required=self.is_bound and self.data.get(f"take-{line.item_id}") is not None,
-                initial=chosen or line.quantity_open,
-                widget=forms.Select(
-                    choices=[(number, number) for number in range(1, line.quantity_open + 1)],
-                    attrs={"class": "form-select"},
-                ),
-                error_messages={
-                    "required": _("数量を選択してください。"),
-                    "invalid": _("数量を選択してください。"),
-                    "min_value": _("数量は1以上を選択してください。"),
-                    "max_value": _("残りの数量を超えています。数量を選び直してください。"),
-                },
-            )
-
-    def rows(self):
-        """Each item with its box and its number, for the page."""
-        return [(line, self[f"take-{line.item_id}"], self[f"quantity-{line.item_id}"]) for line in self.lines]
-
-    def clean(self):
-        """Ask for at least one unit."""
-        cleaned = super().clean()
-        if self.lines and not self.errors and not self.units:
-            self.add_error(f"take-{self.lines[0].item_id}", self.none_chosen)
-        return cleaned
-
-    @property
-    def units(self) -> dict[int, int]:
-        """The chosen units by item."""
-        return {
-            line.pk: self.cleaned_data[f"quantity-{line.item_id}"]
-            for line in self.lines
-            if self.cleaned_data.get(f"take-{line.item_id}")
-        }
 
 
 def offer(field: forms.ChoiceField, reasons: Sequence) -> dict[str, str]:

@@ -15,7 +15,7 @@ from orders import queries as order_queries
 from orders.mails import Digest, Mail, send, units_of
 from payments import queries as payment_queries
 
-from . import queries, wording
+from . import queries, warning_queries, wording
 from .actions import approve_by_rules
 from .models import Cancellation, CancellationRequest
 
@@ -146,7 +146,7 @@ def approve(delivery: Delivery, *, now: datetime) -> None:
 def mail_warning(delivery: Delivery, *, now: datetime) -> None:
     """M-15 (W1) or M-16 (W2, W3) to one person of the shop; nothing if no order of it needs a warning any more."""
     soon = delivery.event.name == "orders.cancelled_soon"
-    orders = queries.orders_warned_of(delivery.event_id)
+    orders = warning_queries.orders_warned_of(delivery.event_id)
     count = orders.count()
     if not count:
         return
@@ -172,7 +172,7 @@ def mail_warning(delivery: Delivery, *, now: datetime) -> None:
 
 def mail_reminder(delivery: Delivery, *, now: datetime) -> None:
     """M-14 to one person of the shop; nothing if every request of it was answered meanwhile."""
-    requests = queries.unanswered(delivery.event.payload["requests"])
+    requests = warning_queries.unanswered(delivery.event.payload["requests"])
     count = requests.count()
     if not count:
         return

@@ -1,9 +1,10 @@
 """The shape of every act that a page sends: sent once, and about the state that the person saw; fields for what
-people write and for money; a mail's text.
+people write and choose and for money; a mail's text.
 """
 
 import re
 import unicodedata
+from typing import cast
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -11,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from .wording import LONGEST_LEAD, LONGEST_SUBJECT, UnusableText, check_text
 
+CHOOSE = ("", _("選択してください"))
+REASON_UNKNOWN = _("選択できない理由です。一覧から選び直してください。")
 STALE_PAGE = _("この画面の内容では送信できません。画面を開き直してから、もう一度お試しください。")
 
 
@@ -76,6 +79,23 @@ class VersionedActForm(ActForm):
     """An act on an order as the person saw it: refused if the order changed in between (D-11)."""
 
     expected_version = forms.IntegerField(min_value=0, max_value=2**31 - 1, widget=forms.HiddenInput)
+
+
+def choice(form: forms.Form, name: str) -> forms.ChoiceField:
+    """A field whose choices are known only when the form is made."""
+    return cast(forms.ChoiceField, form.fields[name])
+
+
+def memo_field() -> TextField:
+    """The seller's own note."""
+    return TextField(
+        label=_("出品者メモ"),
+        help_text=_("社内用です。購入者には表示されません。1,000文字まで。"),
+        max_length=1000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        error_messages={"max_length": _("出品者メモは1,000文字以内で入力してください。")},
+    )
 
 
 class MailTextForm(forms.Form):

@@ -9,8 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from cancellations.forms import CHOOSE, choice
-from events.forms import ActForm, TextField
+from events.forms import CHOOSE, ActForm, TextField, choice
 
 from .files import ENDINGS, MOST_FILES, BadFile, File, FileRefusal, examine
 from .rules import LONGEST_TEXT, Topic

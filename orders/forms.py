@@ -1,6 +1,6 @@
-"""Forms around the lists of orders, and the demo's test order."""
+"""Forms around the lists of orders and the units of an order, and the demo's test order."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from django import forms
@@ -40,6 +40,62 @@ class FilterForm(forms.Form):
     def add_prefix(self, field_name: str) -> str:
         """Dates are `from` and `to` in the address; Python keeps the first of these words for itself."""
         return super().add_prefix({"placed_from": "from", "placed_to": "to"}.get(field_name, field_name))
+
+
+class UnitsForm(ActForm):
+    """Choose items of an order and how many units of each: one box and one number per open item."""
+
+    none_chosen = _("キャンセルする商品を選択してください。")
+
+    def __init__(self, *args, lines: Sequence, preset: Mapping[int, int] | None = None, **kwargs):
+        """`lines` are the items with open units; `preset` the units chosen at first (all of them without it)."""
+        super().__init__(*args, **kwargs)
+        self.lines = list(lines)
+        for line in self.lines:
+            chosen = line.quantity_open if preset is None else preset.get(line.pk, 0)
+            self.fields[f"take-{line.item_id}"] = forms.BooleanField(
+                label=line.title,
+                required=False,
+                initial=chosen > 0,
+                widget=forms.CheckboxInput(attrs={"class": "form-check-input"}),
+            )
+            self.fields[f"quantity-{line.item_id}"] = forms.IntegerField(
+                label=_("数量"),
+                min_value=1,
+                max_value=line.quantity_open,
+                required=self.is_bound and self.data.get(f"take-{line.item_id}") is not None,
+                initial=chosen or line.quantity_open,
+                widget=forms.Select(
+                    choices=[(number, number) for number in range(1, line.quantity_open + 1)],
+                    attrs={"class": "form-select"},
+                ),
+                error_messages={
+                    "required": _("数量を選択してください。"),
+                    "invalid": _("数量を選択してください。"),
+                    "min_value": _("数量は1以上を選択してください。"),
+                    "max_value": _("残りの数量を超えています。数量を選び直してください。"),
+                },
+            )
+
+    def rows(self):
+        """Each item with its box and its number, for the page."""
+        return [(line, self[f"take-{line.item_id}"], self[f"quantity-{line.item_id}"]) for line in self.lines]
+
+    def clean(self):
+        """Ask for at least one unit."""
+        cleaned = super().clean()
+        if self.lines and not self.errors and not self.units:
+            self.add_error(f"take-{self.lines[0].item_id}", self.none_chosen)
+        return cleaned
+
+    @property
+    def units(self) -> dict[int, int]:
+        """The chosen units by item."""
+        return {
+            line.pk: self.cleaned_data[f"quantity-{line.item_id}"]
+            for line in self.lines
+            if self.cleaned_data.get(f"take-{line.item_id}")
+        }
 
 
 class TestOrderForm(ActForm):

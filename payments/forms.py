@@ -7,10 +7,9 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from cancellations.forms import CHOOSE, REASON_UNKNOWN, memo_field
 from cancellations.wording import refusal
 from cancellations.words import Refusal
-from events.forms import MoneyField, VersionedActForm
+from events.forms import CHOOSE, REASON_UNKNOWN, MoneyField, VersionedActForm, memo_field
 from orders.rules import WHOLE_CURRENCIES
 
 from .queries import REFUND_REASONS

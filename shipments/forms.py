@@ -6,8 +6,8 @@ from datetime import date
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from cancellations.forms import UnitsForm
 from events.forms import LineField, VersionedActForm
+from orders.forms import UnitsForm
 
 
 class ConfirmShipmentForm(VersionedActForm, UnitsForm):

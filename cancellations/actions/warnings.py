@@ -9,7 +9,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Case, F, Value, When
 
 from accounts.actors import SWEEP
-from cancellations import queries
+from cancellations import warning_queries
 from cancellations.models import CancellationRequest
 from events.actions import Entry, record
 from orders.queries import zone
@@ -32,7 +32,7 @@ def warn_late(*, now: datetime) -> int:
     waits for the next run; the others are told.
     """
     told = 0
-    for seller_id in queries.shops_to_warn(WARNING_DAYS, _day_of_warnings(now), now=now):
+    for seller_id in warning_queries.shops_to_warn(WARNING_DAYS, _day_of_warnings(now), now=now):
         try:
             while warned := _warn(seller_id, now):
                 told += warned
@@ -52,9 +52,9 @@ def _day_of_warnings(now: datetime) -> date:
 def _warn(seller_id: int, now: datetime) -> int:
     """Warn one shop once. A shop that another worker is warning just now is left to it."""
     with transaction.atomic():
-        if not queries.lock_shop_to_warn(seller_id):
+        if not warning_queries.lock_shop_to_warn(seller_id):
             return 0
-        due = queries.orders_to_warn_of(
+        due = warning_queries.orders_to_warn_of(
             seller_id, WARNING_DAYS, _day_of_warnings(now), now=now, limit=ORDERS_PER_DIGEST
         )
         digests = {
@@ -110,7 +110,7 @@ def remind_of_requests(*, now: datetime) -> int:
 
 def _remind(now: datetime) -> int:
     with transaction.atomic():
-        due = queries.lock_requests_to_remind_of(now=now, limit=ORDERS_PER_DIGEST)
+        due = warning_queries.lock_requests_to_remind_of(now=now, limit=ORDERS_PER_DIGEST)
         by_shop: dict[int, list[int]] = defaultdict(list)
         for request_id, seller_id in due:
             by_shop[seller_id].append(request_id)

@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.actors import Door, Role
 from cancellations.policy import Reason
-from cancellations.queries import cancellations_of, requests_of, warnings_of
+from cancellations.queries import cancellations_of, requests_of
+from cancellations.warning_queries import warnings_of
 from cancellations.wording import reason_label
 from events.queries import history_of, mails_of, waiting_mails_of
 from events.wording import EVENTS, MAILS
