@@ -9,7 +9,6 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
@@ -94,7 +93,7 @@ def buyer_page(view: View) -> View:
     return guarded
 
 
-def hear_own_password(request: HttpRequest, password: str) -> None:
+def hear_own_password(request: HttpRequest, password: str, *, now: datetime) -> None:
     """Go on only for the person's own password (reliability S-16).
 
     Raises ValidationError if it is missing or another, or was asked too often.
@@ -102,9 +101,7 @@ def hear_own_password(request: HttpRequest, password: str) -> None:
     if not password:
         raise ValidationError(_("あなたのパスワードを入力してください。"), code="required")
     try:
-        known = knows_password(
-            user=request.user, password=password, address=request.META["REMOTE_ADDR"], now=timezone.now()
-        )
+        known = knows_password(user=request.user, password=password, address=request.META["REMOTE_ADDR"], now=now)
     except SignInThrottled as error:
         words = _("パスワードの誤りが続いたため、一時的に制限しています。15分後にもう一度お試しください。")
         raise ValidationError(words, code="throttled") from error

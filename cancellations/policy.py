@@ -60,6 +60,8 @@ class Rules:
     ship_interlock_api: Interlock = Interlock.WARN
 
 
+# A shop's limit of automatic approval is an amount of this currency.
+SHOP_CURRENCY = "JPY"
 # A shop may let its buyers cancel alone for longer than the policy does, up to 72 hours (domain 17).
 LONGEST_DIRECT_MINUTES = 72 * 60
 
@@ -91,6 +93,7 @@ class AskedFor:
     requested_at: datetime
     amount: Decimal | None
     slip_printed_at: datetime | None
+    currency: str = SHOP_CURRENCY
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +252,8 @@ def approves_by_itself(shop: ShopRules, asked: AskedFor) -> bool:
     """Whether a request is one that the shop lets be approved without its people."""
     if not shop.approves or asked.reason_code not in shop.reasons:
         return False
-    if shop.max_amount is not None and (asked.amount is None or asked.amount > shop.max_amount):
+    amount = asked.amount if asked.currency == SHOP_CURRENCY else None
+    if shop.max_amount is not None and (amount is None or amount > shop.max_amount):
         return False
     if shop.max_hours is not None and asked.requested_at > asked.placed_at + timedelta(hours=shop.max_hours):
         return False

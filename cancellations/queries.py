@@ -188,7 +188,6 @@ def verdicts_for(
 
 # --- a shop's own rules -----------------------------------------------------------------------------------
 
-YEN = "JPY"
 # A shop sees what its rules would have done to so many of its latest requests.
 REHEARSED = 100
 
@@ -209,13 +208,14 @@ def shop_rules_of(seller_ids: Iterable[int]) -> dict[int, policy.ShopRules]:
 
 
 def asked_for(order: Order, request: CancellationRequest) -> policy.AskedFor:
-    """What a shop's rules look at in a request; their limit is in yen, so that of any other currency is unknown."""
+    """What a shop's rules look at in a request."""
     return policy.AskedFor(
         reason_code=request.reason_code,
         placed_at=order.placed_at,
         requested_at=request.requested_at,
-        amount=order.total if order.currency == YEN else None,
+        amount=order.total,
         slip_printed_at=order.slip_printed_at,
+        currency=order.currency,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from celery import current_app
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 
@@ -392,21 +393,21 @@ def _audit_mail_text(act, mail, language, before, after, by, now, address) -> No
 
 def retry(*, delivery_ids: Iterable[int], now: datetime) -> int:
     """Let failed deliveries try again from the start; return how many."""
-    with transaction.atomic():
-        count = Delivery.objects.filter(pk__in=list(delivery_ids), state=Delivery.State.FAILED).update(
-            state=Delivery.State.PENDING, attempts=0, due_at=now, last_error=""
-        )
-        transaction.on_commit(nudge, robust=True)
-    return count
+    return _begin_again(Delivery.objects.filter(pk__in=list(delivery_ids), state=Delivery.State.FAILED), now)
 
 
 def wake(*, order_id: int, listener: str, now: datetime) -> None:
     """Let what this listener has not done for an order yet be tried at once: what it waited for has happened."""
+    rows = Delivery.objects.filter(event__order_id=order_id, listener=listener)
+    _begin_again(rows.exclude(state=Delivery.State.DELIVERED), now)
+
+
+def _begin_again(rows: QuerySet[Delivery], now: datetime) -> int:
+    """Make deliveries due, as if nobody had tried them; return how many."""
     with transaction.atomic():
-        Delivery.objects.filter(event__order_id=order_id, listener=listener).exclude(
-            state=Delivery.State.DELIVERED
-        ).update(state=Delivery.State.PENDING, attempts=0, due_at=now, last_error="")
+        count = rows.update(state=Delivery.State.PENDING, attempts=0, due_at=now, last_error="")
         transaction.on_commit(nudge, robust=True)
+    return count
 
 
 class IdempotencyMismatch(Exception):

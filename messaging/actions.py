@@ -71,9 +71,9 @@ def send(*, targets: Sequence[MessageTarget], by: Actor, now: datetime) -> list[
                     sent_at=now,
                     wishes=wishes,
                     pushes=from_seller
-                    and not target.may_speak_of_cancelling
-                    and thread.pk not in wished
-                    and rules.pushes_to_cancel(target.text),
+                    and rules.pushes_to_cancel(
+                        target.text, buyer_spoke=target.may_speak_of_cancelling or thread.pk in wished
+                    ),
                 )
             )
         Message.objects.bulk_create(messages)
@@ -87,20 +87,20 @@ def send(*, targets: Sequence[MessageTarget], by: Actor, now: datetime) -> list[
 
 def keep_files(
     *, order_id: int, files: Sequence[File], keeping: Sequence[int], by: Actor, now: datetime
-) -> list[int]:
-    """Keep files for a message that is not sent yet; return the keys of all that wait for it, the first added first.
+) -> list[Attachment]:
+    """Keep files for a message that is not sent yet; return all that wait for it, the first added first.
 
-    `keeping` are keys that were returned before; what else this person added to the talk is forgotten, and so is
+    `keeping` are keys of what was returned before; what else this person added to the talk is forgotten, and so is
     whatever would be more than a message may have. Where nothing may be said, nothing is kept.
     """
     with transaction.atomic():
         if _why_not(order_queries.lock_orders([order_id]).get(order_id)):
             return []
         waiting = _waiting(order_id, by)
-        kept = list(waiting.filter(pk__in=keeping).order_by("pk").values_list("pk", flat=True))
-        waiting.exclude(pk__in=kept).delete()
+        waiting.exclude(pk__in=keeping).delete()
+        kept = list(waiting.defer("content").order_by("pk"))
         rows = [_row(order_id, file, by, now) for file in files[: MOST_FILES - len(kept)]]
-        return kept + [row.pk for row in Attachment.objects.bulk_create(rows)]
+        return kept + Attachment.objects.bulk_create(rows)
 
 
 def forget_files(*, now: datetime) -> int:

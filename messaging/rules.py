@@ -88,9 +88,9 @@ def wishes_to_cancel(topic: Topic, text: str) -> bool:
     return topic == Topic.CANCEL or bool(_WISH.search(_NO_WISH.sub(" ", _plain(text))))
 
 
-def pushes_to_cancel(text: str) -> bool:
+def pushes_to_cancel(text: str, *, buyer_spoke: bool = False) -> bool:
     """Whether a seller's message asks the buyer to cancel; it may, once the buyer spoke of it (domain 12.1, B17)."""
-    return bool(_PUSH.search(_NO_PUSH.sub(" ", _plain(text))))
+    return not buyer_spoke and bool(_PUSH.search(_NO_PUSH.sub(" ", _plain(text))))
 
 
 def excerpt(text: str, words: Sequence[str], *, length: int = 120) -> str:

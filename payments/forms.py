@@ -8,12 +8,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cancellations.wording import refusal
-from cancellations.words import Refusal
 from events.forms import CHOOSE, REASON_UNKNOWN, MoneyField, VersionedActForm, memo_field
 from orders.rules import WHOLE_CURRENCIES
 
 from .queries import REFUND_REASONS
-from .rules import SELLER_REASONS, RefundReason, Sold
+from .rules import SELLER_REASONS, RefundReason, Sold, what_goes_back, why_not_refund
 
 WHOLE, ITEMS, AMOUNT = "whole", "items", "amount"
 
@@ -118,10 +117,10 @@ class RefundForm(VersionedActForm):
             self.add_error("amount", _("返金額を入力してください。"))
         elif self.sold.currency in WHOLE_CURRENCIES and amount != amount.to_integral_value():
             self.add_error("amount", self.fields["amount"].error_messages["max_decimal_places"])
-        elif amount <= 0:
-            self.add_error("amount", refusal(Refusal.AMOUNT_FORMAT))
-        elif amount > self.sold.left:
-            self.add_error("amount", refusal(Refusal.REFUND_EXCEEDS_CHARGE))
+        else:
+            back = what_goes_back(self.sold, units={}, beside=amount, whole=False)
+            if why_not := why_not_refund(self.sold, SELLER_REASONS[0], back, beside=amount):
+                self.add_error("amount", refusal(why_not))
 
     @property
     def units(self) -> dict[int, int]:

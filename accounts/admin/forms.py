@@ -9,6 +9,7 @@ from django.contrib.auth.forms import AdminPasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.forms.models import BaseInlineFormSet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import hear_own_password
@@ -97,7 +98,7 @@ class FarReachingForm(TouchedForm):
             if not cleaned.get("reason") and "reason" not in self.errors:
                 self.add_error("reason", _("理由を入力してください。"))
             try:
-                hear_own_password(self.request, cleaned.get("own_password", ""))
+                hear_own_password(self.request, cleaned.get("own_password", ""), now=timezone.now())
             except ValidationError as error:
                 self.add_error("own_password", error)
         return cleaned
@@ -282,7 +283,7 @@ class ReasonForm(forms.Form):
 
     def clean_own_password(self) -> str:
         password: str = self.cleaned_data["own_password"]
-        hear_own_password(self.request, password)
+        hear_own_password(self.request, password, now=timezone.now())
         return password
 
 
@@ -305,5 +306,5 @@ class OwnPasswordForm(OldAndNewPasswordForm):
 
     def clean_old_password(self) -> str:
         password: str = self.cleaned_data["old_password"]
-        hear_own_password(self.request, password)
+        hear_own_password(self.request, password, now=timezone.now())
         return password

@@ -26,7 +26,7 @@ def people(request: ShopRequest) -> HttpResponse:
     form = ColleagueForm(request.POST if request.method == "POST" else None, people=colleagues)
     if form.is_bound and form.is_valid():
         try:
-            hear_own_password(request, form.cleaned_data["own_password"])
+            hear_own_password(request, form.cleaned_data["own_password"], now=timezone.now())
         except ValidationError as error:
             form.add_error("own_password", error)
         else:

@@ -69,7 +69,7 @@ def talk(request: ShopRequest, number: str) -> HttpResponse:
     text = form.cleaned_data["text"]
     may_speak = _may_speak_of_cancelling(order, thread, text)
     insists = hashlib.sha256(text.encode()).hexdigest()
-    if not may_speak and pushes_to_cancel(text) and form.cleaned_data["confirmed"] != insists:
+    if pushes_to_cancel(text, buyer_spoke=may_speak) and form.cleaned_data["confirmed"] != insists:
         writing.keep(form)
         return _show(request, order, thread, form, insists=insists)
     try:

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from django.http import Http404, HttpResponse
 from django.utils.http import content_disposition_header
@@ -17,7 +18,7 @@ from orders.outcomes import Refused, sole
 from orders.views.acts import answered_before, done_once
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Writing:
     """A message that one person writes about one order."""
 
@@ -26,7 +27,7 @@ class Writing:
     by: Actor
     now: datetime
 
-    @property
+    @cached_property
     def about(self) -> list[object]:
         """What makes a second sending the same one: the order, and what is in the files."""
         files = self.request.FILES.getlist("attachments")[: MOST_FILES + 1]  # one more is one too many already
@@ -71,15 +72,16 @@ class Writing:
 
     def keep(self, form: MessageForm) -> None:
         """Keep the files of a form that is shown again: browsers do not send them twice by themselves."""
-        keep_files(order_id=self.order_id, files=form.taken, keeping=form.kept_known, by=self.by, now=self.now)
-        form.show_waiting(queries.files_waiting(self.order_id, self.request.user.pk), all_chosen=True)
+        waiting = keep_files(
+            order_id=self.order_id, files=form.taken, keeping=form.kept_known, by=self.by, now=self.now
+        )
+        form.show_waiting(waiting, all_chosen=True)
 
 
 def _digest(file) -> str:
     """What is in a file; of those that nobody takes, how large it is."""
     if file.size > LARGEST_FILE:
         return f"{file.size}"
-    file.seek(0)  # whoever looked into it before read it to its end
     digest = hashlib.sha256(file.read()).hexdigest()
     file.seek(0)
     return f"{file.name} {digest}"

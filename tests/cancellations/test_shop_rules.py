@@ -54,6 +54,8 @@ def asked(**fields) -> AskedFor:
         ("a yen above it", {"max_amount": Decimal(999)}, {}, False),
         ("an unknown amount, with a highest one", {"max_amount": Decimal(999)}, {"amount": None}, False),
         ("an unknown amount, without one", {}, {"amount": None}, True),
+        ("less, of another currency, with a highest one", {"max_amount": Decimal(1000)}, {"currency": "USD"}, False),
+        ("another currency, without one", {}, {"currency": "USD"}, True),
         ("at the last instant of the hours", {"max_hours": 1}, {}, True),
         ("a microsecond later", {"max_hours": 1}, {"requested_at": LATER + timedelta(microseconds=1)}, False),
         ("after the slip was printed", {}, {"slip_printed_at": LATER - timedelta(minutes=1)}, False),

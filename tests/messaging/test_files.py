@@ -200,9 +200,9 @@ class TestPages:
     def test_a_file_that_is_gone_takes_no_other_with_it(self, cast: Cast):
         order = cast.order()
         paper = files.File("a.pdf", Kind.PDF, PDF)
-        keys = keep_files(order_id=order.pk, files=[paper] * 2, keeping=[], by=cast.buyer, now=LATER)
+        rows = keep_files(order_id=order.pk, files=[paper] * 2, keeping=[], by=cast.buyer, now=LATER)
         dora, address = browser(cast.dora), reverse("buyer:message", args=[order.number])
-        more = {"kept": [*keys, 10**9], "attachments": [upload("d.jpg", picture())]}
+        more = {"kept": [*(row.pk for row in rows), 10**9], "attachments": [upload("d.jpg", picture())]}
         page = dora.post(address, sends() | more).content.decode()
         assert "添付ファイルが見つかりません。もう一度ファイルを選択してください。" in page
         assert Attachment.objects.count() == 3
@@ -259,7 +259,7 @@ class TestPages:
         )
         dora, address = browser(cast.dora), reverse("buyer:message", args=[order.number])
         with nothing_changes():
-            page = dora.post(address, sends() | {"kept": [theirs]}).content.decode()
+            page = dora.post(address, sends() | {"kept": [theirs.pk]}).content.decode()
         assert "添付ファイルが見つかりません。もう一度ファイルを選択してください。" in page
 
     def test_what_is_taken_off_the_form_is_forgotten(self, cast: Cast):
