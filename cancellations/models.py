@@ -1,5 +1,7 @@
 """What was asked and what was done: requests, cancellations, the policy's versions, the sweep's runs."""
 
+from decimal import Decimal
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -56,11 +58,38 @@ class PolicyVersion(models.Model):
     ship_interlock_api = models.CharField(
         _("リクエスト中の出荷通知（API）"), max_length=10, choices=ApiInterlock, default=ApiInterlock.WARN
     )
+    rate_target = models.DecimalField(
+        _("キャンセル率の目標（%）"),
+        max_digits=5,
+        decimal_places=2,
+        default=Decimal("2.50"),
+        validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(Decimal(100))],
+    )
+    rate_watch = models.DecimalField(
+        _("キャンセル率の注意（%）"),
+        max_digits=5,
+        decimal_places=2,
+        default=Decimal("2.00"),
+        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
+    )
+    rate_window_days = models.PositiveIntegerField(
+        _("キャンセル率の集計日数"), default=7, validators=[MinValueValidator(1), MaxValueValidator(90)]
+    )
+    rate_min_orders = models.PositiveIntegerField(
+        _("お知らせの対象とする最小の注文数"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(10000)],
+    )
 
     class Meta:
         verbose_name = verbose_name_plural = _("ポリシー")
         ordering = ["-starts_at"]
-        constraints = [models.CheckConstraint(condition=Q(number__gte=2), name="version_one_is_the_settings")]
+        constraints = [
+            models.CheckConstraint(condition=Q(number__gte=2), name="version_one_is_the_settings"),
+            models.CheckConstraint(
+                condition=Q(rate_watch__lte=F("rate_target")), name="watch_comes_before_target"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number}"
@@ -293,6 +322,8 @@ class Cancellation(models.Model):
                 name="counted_cancellations",
                 condition=Q(counted=True, excluded=False),
             ),
+            # The page of the rate lists those that do not count as well.
+            models.Index(F("seller"), F("cancelled_at").desc(), F("id").desc(), name="cancellations_of_seller"),
         ]
         constraints = [
             models.CheckConstraint(

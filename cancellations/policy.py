@@ -58,6 +58,11 @@ class Rules:
     max_requests_per_order: int = 3
     auto_cancel_with_open_request_counts: OpenRequestCounts = OpenRequestCounts.ALWAYS
     ship_interlock_api: Interlock = Interlock.WARN
+    # Percentages; `metrics.rate` measures by them.
+    rate_target: Decimal = Decimal("2.50")
+    rate_watch: Decimal = Decimal("2.00")
+    rate_window_days: int = 7
+    rate_min_orders: int = 1
 
 
 # A shop's limit of automatic approval is an amount of this currency.

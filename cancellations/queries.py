@@ -1,8 +1,8 @@
 """Reads of requests, cancellations and the policy in force."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -27,8 +27,19 @@ from .models import (
 def rules_at(moment: datetime) -> policy.Rules:
     """The policy that rules at a moment: the latest version begun, else the settings as version 1 (domain 17)."""
     version = PolicyVersion.objects.filter(starts_at__lte=moment).order_by("-starts_at").first()
-    if version is None:
-        return first_rules()
+    return first_rules() if version is None else _rules_of(version)
+
+
+def rules_by_day(ends: Sequence[datetime]) -> list[policy.Rules]:
+    """The policy that rules at each of several moments, in one statement."""
+    versions = list(PolicyVersion.objects.order_by("-starts_at"))
+    return [
+        next((_rules_of(each) for each in versions if each.starts_at <= moment), None) or first_rules()
+        for moment in ends
+    ]
+
+
+def _rules_of(version: PolicyVersion) -> policy.Rules:
     return policy.Rules(
         version=version.number,
         direct_cancel_minutes=version.direct_cancel_minutes,
@@ -41,6 +52,10 @@ def rules_at(moment: datetime) -> policy.Rules:
             version.auto_cancel_with_open_request_counts
         ),
         ship_interlock_api=policy.Interlock(version.ship_interlock_api),
+        rate_target=version.rate_target,
+        rate_watch=version.rate_watch,
+        rate_window_days=version.rate_window_days,
+        rate_min_orders=version.rate_min_orders,
     )
 
 
@@ -171,6 +186,28 @@ def cancellation_facts(
         wish_messages=facts.wish_messages,
         open_request_counts=rules.auto_cancel_with_open_request_counts,
         operator_says_counts=operator_says_counts,
+    )
+
+
+def facts_from(stored: Mapping) -> policy.CancellationFacts:
+    """The facts of a stored cancellation, to judge it again (INV-32)."""
+
+    def units(of: Mapping[str, int] | None) -> dict[int, int] | None:
+        return None if of is None else {int(key): quantity for key, quantity in of.items()}
+
+    def day(of: str | None) -> date | None:
+        return date.fromisoformat(of) if of else None
+
+    return policy.CancellationFacts(
+        role=stored["role"],
+        reason=policy.Reason(stored["reason"]),
+        units=units(stored["units"]) or {},
+        covered=units(stored["covered"]),
+        requested_on=day(stored["requested_on"]),
+        ship_by_date=day(stored["ship_by_date"]),
+        wish_messages=tuple(stored["wish_messages"]),
+        open_request_counts=policy.OpenRequestCounts(stored["open_request_counts"]),
+        operator_says_counts=stored["operator_says_counts"],
     )
 
 

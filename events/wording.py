@@ -28,6 +28,9 @@ EVENTS = {
     "cancellation.declined": gettext_lazy("リクエストが断られました"),
     "cancellation.unanswered": gettext_lazy("未対応のリクエストを知らせました"),
     "shipment.confirmed": gettext_lazy("出荷通知が送信されました"),
+    "rate.worsened": gettext_lazy("キャンセル率の状態が悪化しました"),
+    "dispute.opened": gettext_lazy("キャンセル率に関する申し立てが届きました"),
+    "dispute.decided": gettext_lazy("キャンセル率に関する申し立てが決定されました"),
 }
 ROLES = {
     Role.BUYER: gettext_lazy("購入者"),
@@ -53,6 +56,7 @@ LISTENERS = {
     "release_authorization": gettext_lazy("与信の解放"),
     "refund": gettext_lazy("返金"),
     "approve": gettext_lazy("店舗のルールによる承認"),
+    "look_at_rate": gettext_lazy("キャンセル率の確認"),
 }
 
 _SHOP = frozenset({"brand", "portal", "order", "seller"})
@@ -60,6 +64,7 @@ _BUYER = frozenset({"brand", "order", "seller", "name"})
 _PERSON = frozenset({"brand", "portal", "name"})
 _MESSAGE = frozenset({"topic"})
 _DIGEST = frozenset({"brand", "portal", "n", "seller"})
+_STANDING = frozenset({"brand", "portal", "seller"})
 
 LANGUAGES = {"ja": gettext_lazy("日本語"), "en": gettext_lazy("英語")}
 LONGEST_SUBJECT, LONGEST_LEAD = 200, 2000
@@ -102,6 +107,8 @@ MAILS = {
     "m18": MailKind("M-18", _TO_BUYER, gettext_lazy("ご注文がキャンセルされました"), _BUYER),
     "m19": MailKind("M-19", _TO_SHOP, gettext_lazy("運営により注文がキャンセルされました"), _SHOP),
     "m20": MailKind("M-20", _TO_BUYER, gettext_lazy("ご注文がキャンセルされました"), _BUYER),
+    "m21": MailKind("M-21", _TO_SHOP, gettext_lazy("キャンセル率が目標を満たしていません"), _STANDING),
+    "m22": MailKind("M-22", _TO_SHOP, gettext_lazy("キャンセル率に関する申し立ての結果"), _SHOP),
     "m23_seller": MailKind("M-23", _TO_SHOP, gettext_lazy("購入者からのメッセージ"), _SHOP | _MESSAGE),
     "m23_buyer": MailKind("M-23", _TO_BUYER, gettext_lazy("出品者からのメッセージ"), _BUYER | _MESSAGE),
 }

@@ -121,6 +121,28 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What a mail to a shop about its own standing says: where its button leads, and the order if it is about one."""
+
+    template: str
+    shop_id: int
+    seller_name: str
+    path: str
+    order: Order | None = None
+    can_be_silenced: bool = False
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+    def context(self) -> dict[str, Any]:
+        """What the template sees."""
+        return {
+            **self.more,
+            "order": self.order,
+            "seller_name": self.seller_name,
+            "url": f"{settings.SITE_URL}{self.path}",
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """What a mail to somebody about themselves says: where it leads. `secret` is kept nowhere but in the mail."""
 
@@ -158,7 +180,7 @@ class Written:
     html: str
 
 
-def send(mail: Mail | Digest | Letter, delivery: Delivery, *, now: datetime) -> None:
+def send(mail: Mail | Digest | Notice | Letter, delivery: Delivery, *, now: datetime) -> None:
     """Send one mail to the delivery's recipient and keep it; a delivery that left before sends nothing.
 
     Neither does one to somebody who was to be told for a shop and does not act for it any more (domain 12.2): what

@@ -81,6 +81,12 @@ class Order(models.Model):
                 F("answer_due_at"),
                 name="orders_of_status",
             ),
+            # The cancellation rate counts a window of them inside the index.
+            models.Index(
+                fields=["seller", "placed_at", "payment_verified_at"],
+                name="orders_in_rate",
+                condition=Q(fulfillment_channel="SELLER"),
+            ),
             models.Index(fields=["seller", "ship_by_date", "id"], name="orders_by_ship_by"),
             models.Index(fields=["seller", "status", "ship_by_date", "id"], name="orders_of_status_by_ship_by"),
             models.Index(

@@ -51,6 +51,17 @@ app.conf.beat_schedule = {
         "schedule": 60,
         "options": {"expires": 60},
     },
+    # Every hour, so that a day whose first run was missed is made up for soon; a second run finds nothing to do.
+    "take-snapshots": {
+        "task": "metrics.tasks.take_snapshots",
+        "schedule": crontab(minute=10),
+        "options": {"expires": 3600},
+    },
+    "look-at-states": {
+        "task": "metrics.tasks.look_at_states",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "place-unknown-notices": {
         "task": "payments.tasks.place_unknown_notices",
         "schedule": 300,

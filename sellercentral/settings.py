@@ -200,6 +200,7 @@ INSTALLED_APPS = [
     "messaging",
     "cancellations",
     "shipments",
+    "metrics",
 ]
 
 MIDDLEWARE = [

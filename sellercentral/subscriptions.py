@@ -54,6 +54,14 @@ SUBSCRIPTIONS = {
         "mail_buyer": Listener("cancellations.notices.mail_buyer", BUYER),
         "release_authorization": Listener("payments.notices.release_authorization"),
         "refund": Listener("payments.notices.refund"),
+        "look_at_rate": Listener("metrics.notices.look_again"),
+    },
+    "rate.worsened": {
+        "mail_seller": Listener("metrics.notices.mail_worsening", STAFF),
+    },
+    "dispute.opened": {},
+    "dispute.decided": {
+        "mail_seller": Listener("metrics.notices.mail_decision", STAFF),
     },
     "shipment.confirmed": {
         "mail_buyer": Listener("shipments.notices.mail_buyer", BUYER),

@@ -156,6 +156,7 @@ def _write(confirmed: Sequence[Confirmed], by: Actor, now: datetime, *, is_impor
     shipments = Shipment.objects.bulk_create(
         Shipment(
             order=one.order,
+            seller_id=one.order.seller_id,
             event_id=event_id,
             confirmed_at=now,
             shipped_on=one.target.shipped_on,

@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Seller
 from events.models import Event
 from orders.models import Order, OrderItem
 
@@ -13,6 +14,8 @@ class Shipment(models.Model):
     """One shipment confirmation: the portal knows confirmations, not parcels (domain 3.3)."""
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="shipments", verbose_name=_("注文"))
+    # The order's own, once more: a shop's late shipments are counted without a look at all its orders.
+    seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", db_index=False, verbose_name=_("出品者"))
     event = models.OneToOneField(Event, models.PROTECT, related_name="shipment", verbose_name=_("出来事"))
     confirmed_at = models.DateTimeField(_("出荷通知日時"))
     shipped_on = models.DateField(_("出荷日"))
@@ -21,6 +24,7 @@ class Shipment(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = _("出荷通知")
+        indexes = [models.Index(fields=["seller", "confirmed_at"], name="shipments_of_seller")]
 
     def __str__(self) -> str:
         return f"{self.order} {timezone.localtime(self.confirmed_at):%Y/%m/%d}"

@@ -5,7 +5,8 @@ target (wall 2). What was decided under the lock is written together with its ev
 """
 
 from .bulk import ORDERS_AT_ONCE, ORDERS_PER_BULK, enqueue_bulk, run_bulk, start_bulk
-from .cancelling import cancel, facts_from
+from .cancelling import cancel
+from .excluding import exclude
 from .policies import start_policy
 from .requests import decline, request_cancellation, save_settled, see_requests, settle_request, withdraw
 from .shop_rules import approve_by_rules, set_shop_rules
@@ -26,7 +27,7 @@ __all__ = [
     "cancel_overdue",
     "decline",
     "enqueue_bulk",
-    "facts_from",
+    "exclude",
     "judge",
     "remind_of_requests",
     "request_cancellation",

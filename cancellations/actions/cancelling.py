@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from accounts.actors import Actor, Role
@@ -161,7 +161,13 @@ def _cancel_units(
 def _write(done: Sequence[Done], rules: policy.Rules, by: Actor, now: datetime) -> None:
     """Write cancellations set-wise: one statement per table, whatever their number."""
     money = payment_queries.money_of({one.order.pk for one in done})
-    event_ids = record([_entry(one, money.get(one.order.pk)) for one in done], by=by, now=now)
+    # Of the cancellations that count, one for each shop has its rate looked at.
+    naming = {one.order.seller_id: place for place, one in enumerate(done) if one.verdict.counted}.values()
+    event_ids = record(
+        [_entry(one, money.get(one.order.pk), names_shop=place in naming) for place, one in enumerate(done)],
+        by=by,
+        now=now,
+    )
     sentences = {
         verdict: recorded_sentence(verdict.code, verdict.counted) for verdict in {one.verdict for one in done}
     }
@@ -221,9 +227,11 @@ def _restocks(target: CancelTarget) -> bool:
     return target.reason not in policy.NOT_RESTOCKED if target.restock is None else target.restock
 
 
-def _entry(one: Done, money: Money | None) -> Entry:
+def _entry(one: Done, money: Money | None, *, names_shop: bool) -> Entry:
     """The event of a cancellation, and who is not told of it."""
     mute = {"release_authorization" if money and money.charge_id else "refund"}
+    if not names_shop:
+        mute.add("look_at_rate")
     if one.target.reason == Reason.IMPORTED:
         mute |= MAIL_LISTENERS
         # Taken over with its order, the money was only booked: no provider waits to hear of it (domain 3.4).
@@ -260,25 +268,3 @@ def stored_facts(facts: policy.CancellationFacts, request: CancellationRequest |
         "operator_says_counts": facts.operator_says_counts,
         "request": request and request.pk,
     }
-
-
-def facts_from(stored: Mapping) -> policy.CancellationFacts:
-    """The facts of a stored cancellation, to judge it again (INV-32)."""
-
-    def units(of: Mapping[str, int] | None) -> dict[int, int] | None:
-        return None if of is None else {int(key): quantity for key, quantity in of.items()}
-
-    def day(of: str | None) -> date | None:
-        return date.fromisoformat(of) if of else None
-
-    return policy.CancellationFacts(
-        role=stored["role"],
-        reason=Reason(stored["reason"]),
-        units=units(stored["units"]) or {},
-        covered=units(stored["covered"]),
-        requested_on=day(stored["requested_on"]),
-        ship_by_date=day(stored["ship_by_date"]),
-        wish_messages=tuple(stored["wish_messages"]),
-        open_request_counts=policy.OpenRequestCounts(stored["open_request_counts"]),
-        operator_says_counts=stored["operator_says_counts"],
-    )

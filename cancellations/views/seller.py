@@ -220,9 +220,11 @@ def _said_of_items(*, counted: bool) -> str:
 class Plan:
     """What would be cancelled, line by line, with its money and its effect."""
 
-    def __init__(self, lines: list[dict], fingerprint: str):
+    def __init__(self, lines: list[dict], fingerprint: str, *, is_charged: bool):
         self.lines = lines
         self.fingerprint = fingerprint
+        # Whether money goes back, or what was only reserved is no longer charged.
+        self.is_charged = is_charged
 
     @property
     def counted(self) -> bool:
@@ -280,7 +282,7 @@ def _plan(standing: Standing, form: CancelItemsForm, now) -> Plan:
         for reason, units in form.units_by_reason.items()
         for key, quantity in units.items()
     )
-    return Plan(planned, fingerprint)
+    return Plan(planned, fingerprint, is_charged=sold is not None)
 
 
 def _share(line, quantity: int, currency: str):
@@ -315,7 +317,6 @@ def _show_items(
             "banner": BANNER,
             "form": form,
             "plan": plan,
-            "charged": standing.order.status == "PARTIALLY_SHIPPED",
             "changed": changes_since is not None,
             "changes": Story(standing.order).since(changes_since) if changes_since is not None else [],
         },

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from cancellations import policy
-from cancellations.actions import facts_from
 from cancellations.models import Cancellation
+from cancellations.queries import facts_from
 
 from .asking import NAMED, Invariant, Scope, ask
 

@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from cancellations import actions
+from cancellations import actions, queries
 from cancellations.actions import CancelTarget, DeclineTarget, RequestTarget, WithdrawTarget
 from cancellations.models import Cancellation, CancellationRequest, PolicyVersion
 from cancellations.policy import DeclineReason, Reason
@@ -226,7 +226,7 @@ def test_a_cancelled_order_keeps_who_why_and_whether_it_counts(cast):
         cast.shop.pk,
     )
     assert done.sentence == "在庫切れを理由に出品者がキャンセルしたため、キャンセル率に含まれます（SEL-1）"
-    assert actions.facts_from(done.facts).units == dict(zip(lines_of(order), [2, 1], strict=True))
+    assert queries.facts_from(done.facts).units == dict(zip(lines_of(order), [2, 1], strict=True))
     assert list(done.items.order_by("pk").values_list("quantity", "amount")) == [(2, 2000), (1, 1000)]
     after = Order.objects.get(pk=order.pk)
     assert (after.status, after.cancelled_at, after.last_updated_at) == ("CANCELED", LATER, LATER)

@@ -39,6 +39,7 @@ OURS = (
     "messaging",
     "cancellations",
     "shipments",
+    "metrics",
     "sellercentral",
 )
 

@@ -623,4 +623,4 @@ def let_everything_in() -> None:
             cursor.execute(statement)
 
 
-GUARDED = ("events", "orders", "payments", "cancellations", "shipments")
+GUARDED = ("events", "orders", "payments", "cancellations", "shipments", "metrics")

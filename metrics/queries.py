@@ -1,0 +1,373 @@
+"""Reads of the cancellation rate: as of a moment, of many shops at once, what an act would make of it, what comes.
+
+The rate is read from orders and cancellations; no counters are kept beside them.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import TruncDate
+
+from accounts.actors import Door
+from accounts.models import Seller
+from cancellations import policy
+from cancellations.models import Cancellation, CancellationRequest
+from cancellations.queries import rules_at, rules_by_day
+from orders.lists import CANCEL_SOON
+from orders.models import IS_OPEN_AT_SHOP, Order
+from orders.queries import local_day, zone
+from shipments.models import Shipment
+
+from .models import RateSnapshot, RateState
+from .rate import OrderFacts, Rate, State, Target, Window, rate_after, window_of_day, window_until
+
+# Days that the chart shows.
+CHART_DAYS = 90
+
+
+def target_of(rules: policy.Rules) -> Target:
+    """What a policy version measures rates by."""
+    return Target(
+        limit=int(rules.rate_target * 100),
+        watch=int(rules.rate_watch * 100),
+        window_days=rules.rate_window_days,
+        min_orders=rules.rate_min_orders,
+    )
+
+
+# --- one shop, as of a moment -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A shop's rate as of a moment, with the window and the policy that it is measured by."""
+
+    rate: Rate
+    window: Window
+    target: Target
+    rules: policy.Rules
+    at: datetime
+
+    @property
+    def state(self) -> State:
+        """How it stands to its target."""
+        return self.rate.state(self.target)
+
+    @property
+    def told_state(self) -> State:
+        """The state that shops and operators are told of."""
+        return self.rate.told_state(self.target)
+
+    @property
+    def shown(self) -> str:
+        """The rate as people read it."""
+        return self.rate.shown(self.target)
+
+    def after(self, orders: Collection[OrderFacts], *, counting: Collection[int]) -> "Standing":
+        """How it would stand if these orders were cancelled now and counted; `counting` count already (E22)."""
+        return replace(self, rate=rate_after(self.rate, orders, counting=counting, window=self.window))
+
+
+def window_at(moment: datetime, rules: policy.Rules) -> Window:
+    """The window up to a moment, in the marketplace's days."""
+    return window_until(moment, days=rules.rate_window_days, zone=zone())
+
+
+def orders_in(seller_id: int, window: Window) -> QuerySet[Order]:
+    """The shop's orders of a window: its own to send, placed in it, verified by its end (index `orders_in_rate`)."""
+    return Order.objects.filter(
+        seller_id=seller_id,
+        fulfillment_channel=Order.Channel.SELLER,
+        placed_at__gte=window.start,
+        placed_at__lt=window.end,
+        payment_verified_at__lt=window.end,
+    )
+
+
+def counting_in(seller_id: int, window: Window) -> QuerySet[Cancellation]:
+    """The cancellations of a window that count and were not excluded (index `counted_cancellations`)."""
+    return Cancellation.objects.filter(
+        seller_id=seller_id,
+        counted=True,
+        excluded=False,
+        cancelled_at__gte=window.start,
+        cancelled_at__lt=window.end,
+        order__fulfillment_channel=Order.Channel.SELLER,
+    )
+
+
+def counted_orders(seller_id: int, window: Window) -> QuerySet[Order]:
+    """The orders of those cancellations, each once."""
+    return Order.objects.filter(pk__in=counting_in(seller_id, window).values("order_id"))
+
+
+def counted_from_before(seller_id: int, window: Window) -> QuerySet[Order]:
+    """Those of them that are not among the window's orders: the union takes them in (D-20)."""
+    is_inside = Q(placed_at__gte=window.start, payment_verified_at__lt=window.end)
+    return counted_orders(seller_id, window).exclude(is_inside & Q(payment_verified_at__isnull=False))
+
+
+_PARTS = {"rate_orders": orders_in, "rate_counted": counted_orders, "rate_outside": counted_from_before}
+
+
+def parts_of_rate(seller_id: int, window: Window) -> dict[str, QuerySet[Any]]:
+    """What the rate is made of, to be counted in a list's own statement (`counts_of_seller`)."""
+    return {name: part(seller_id, window) for name, part in _PARTS.items()}
+
+
+def standing_from(counts: Mapping[str, int], *, at: datetime, rules: policy.Rules) -> Standing:
+    """The rate from the counted parts."""
+    rate = Rate(counts["rate_counted"], counts["rate_orders"] + counts["rate_outside"])
+    return Standing(rate, window_at(at, rules), target_of(rules), rules, at)
+
+
+def rate_at(seller_id: int, at: datetime, rules: policy.Rules | None = None) -> Standing:
+    """A shop's rate as of any moment, from the rows that exist, by the policy of that moment (B14).
+
+    One statement, and one for the policy if it is not given.
+    """
+    rules = rules or rules_at(at)
+    window = window_at(at, rules)
+    return Standing(rates_of([seller_id], window)[seller_id], window, target_of(rules), rules, at)
+
+
+# --- many shops at once -----------------------------------------------------------------------------------
+
+# |counted| and |orders ∪ counted| of each shop, in one statement whatever their number (domain 9.3).
+RATES = """
+SELECT s.id AS seller_id, coalesce(n.counted, 0) AS counted,
+       coalesce(o.orders, 0) + coalesce(n.outside, 0) AS denominator
+FROM unnest(%(sellers)s::bigint[]) AS s (id)
+LEFT JOIN (
+    SELECT seller_id, count(*) AS orders FROM orders_order
+    WHERE seller_id = ANY(%(sellers)s::bigint[]) AND fulfillment_channel = 'SELLER'
+      AND placed_at >= %(start)s AND placed_at < %(end)s AND payment_verified_at < %(end)s
+    GROUP BY seller_id
+) AS o ON o.seller_id = s.id
+LEFT JOIN (
+    SELECT c.seller_id, count(*) AS counted,
+           count(*) FILTER (WHERE o.placed_at < %(start)s OR o.payment_verified_at IS NULL
+                               OR o.payment_verified_at >= %(end)s) AS outside
+    FROM (
+        SELECT DISTINCT seller_id, order_id FROM cancellations_cancellation
+        WHERE seller_id = ANY(%(sellers)s::bigint[]) AND counted AND NOT excluded
+          AND cancelled_at >= %(start)s AND cancelled_at < %(end)s
+    ) AS c JOIN orders_order AS o ON o.id = c.order_id AND o.fulfillment_channel = 'SELLER'
+    GROUP BY c.seller_id
+) AS n ON n.seller_id = s.id
+"""
+
+
+def rates_of(seller_ids: Iterable[int], window: Window) -> dict[int, Rate]:
+    """The rates of shops over one window, in one statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(RATES, {"sellers": list(seller_ids), "start": window.start, "end": window.end})
+        return {seller_id: Rate(counted, orders) for seller_id, counted, orders in cursor.fetchall()}
+
+
+def sellers_after(seller_id: int, *, limit: int) -> list[int]:
+    """The next shops in key order."""
+    return list(Seller.objects.filter(pk__gt=seller_id).order_by("pk").values_list("pk", flat=True)[:limit])
+
+
+def sellers_without_snapshot(day: date, *, limit: int) -> list[int]:
+    """Shops of which nothing is kept for a day, in key order."""
+    kept = RateSnapshot.objects.filter(seller_id=OuterRef("pk"), day=day)
+    found = Seller.objects.filter(~Exists(kept)).order_by("pk")
+    return list(found.values_list("pk", flat=True)[:limit])
+
+
+def last_snapshot_day() -> date | None:
+    """The latest day of which anything is kept (index `snapshots_by_day`)."""
+    return RateSnapshot.objects.order_by("-day").values_list("day", flat=True).first()
+
+
+def states_to_look_at(*, limit: int) -> list[RateState]:
+    """The shops that were named since the last look, locked; those that another run holds are skipped."""
+    named = RateState.objects.select_for_update(no_key=True, skip_locked=True).filter(look_again=True)
+    return list(named.order_by("seller_id")[:limit])
+
+
+# --- what would be ----------------------------------------------------------------------------------------
+
+
+def facts_of_orders(orders: Iterable[Order]) -> list[OrderFacts]:
+    """What the rate looks at in orders."""
+    return [
+        OrderFacts(
+            order.pk,
+            order.placed_at,
+            order.payment_verified_at,
+            order.fulfillment_channel == Order.Channel.SELLER,
+        )
+        for order in orders
+    ]
+
+
+def counting_among(standing: Standing, order_ids: Collection[int]) -> frozenset[int]:
+    """Which of these orders count in the window already."""
+    window = standing.window
+    found = Cancellation.objects.filter(
+        order_id__in=order_ids,
+        counted=True,
+        excluded=False,
+        cancelled_at__gte=window.start,
+        cancelled_at__lt=window.end,
+    )
+    return frozenset(found.values_list("order_id", flat=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What happens by itself within 72 hours: orders that will be cancelled, and the rate that would follow."""
+
+    orders: int
+    counting: int
+    after: Standing
+
+
+def forecast_of(standing: Standing, seller_id: int) -> Forecast:
+    """The automatic cancellations of the next 72 hours, judged as the sweep will (domain 10)."""
+    open_request = CancellationRequest.objects.filter(
+        order_id=OuterRef("pk"), status=CancellationRequest.Status.OPEN
+    )
+    due = (
+        Order.objects.filter(IS_OPEN_AT_SHOP, seller_id=seller_id, on_hold=False)
+        .filter(auto_cancel_due_at__lte=standing.at + CANCEL_SOON)
+        .annotate(requested_at=Subquery(open_request.values("requested_at")[:1]))
+        .only("placed_at", "payment_verified_at", "fulfillment_channel", "ship_by_date")
+    )
+    orders = list(due)
+    counting = [order for order in orders if _would_count(order, standing.rules)]
+    already = counting_among(standing, [order.pk for order in counting])
+    return Forecast(len(orders), len(counting), standing.after(facts_of_orders(counting), counting=already))
+
+
+def _would_count(order: Any, rules: policy.Rules) -> bool:
+    """Whether the automatic cancellation of an order would count: an open request may excuse it (D-18)."""
+    verdict = policy.classify(
+        policy.CancellationFacts(
+            role="SYSTEM",
+            reason=policy.Reason.AUTO_NOT_CONFIRMED,
+            units={},
+            covered={} if order.requested_at else None,
+            requested_on=local_day(order.requested_at) if order.requested_at else None,
+            ship_by_date=order.ship_by_date,
+            open_request_counts=rules.auto_cancel_with_open_request_counts,
+        )
+    )
+    return verdict.counted
+
+
+# --- day by day -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The rate of one day of the chart; `recorded` is what was kept that day, if it was corrected since."""
+
+    day: date
+    rate: Rate
+    target: Target
+    recorded: Rate | None = None
+
+    @property
+    def state(self) -> State:
+        """How it stood to the target of that day."""
+        return self.rate.state(self.target)
+
+    @property
+    def shown(self) -> str:
+        """The rate as people read it."""
+        return self.rate.shown(self.target)
+
+    @property
+    def recorded_shown(self) -> str:
+        """What was recorded, where it was corrected since."""
+        return self.recorded.shown(self.target) if self.recorded else ""
+
+
+def days_of(standing: Standing, seller_id: int, *, days: int = CHART_DAYS) -> list[Day]:
+    """The rates of the days that end with the standing's own: its own as it stands, the others as kept.
+
+    A day without a snapshot is a day without data. Three statements.
+    """
+    last = local_day(standing.at)
+    wanted = [last - timedelta(days=back) for back in range(days - 1, 0, -1)]
+    kept = {
+        snapshot.day: snapshot
+        for snapshot in RateSnapshot.objects.filter(seller_id=seller_id, day__gte=wanted[0], day__lt=last)
+    }
+    ends = [window_of_day(day, days=1, zone=zone()).end for day in wanted]
+    targets = [target_of(rules) for rules in rules_by_day(ends)]
+    found = [_day(day, kept.get(day), target) for day, target in zip(wanted, targets, strict=True)]
+    return [*found, Day(last, standing.rate, standing.target)]
+
+
+def _day(day: date, snapshot: RateSnapshot | None, target: Target) -> Day:
+    if snapshot is None:
+        return Day(day, Rate(0, 0), target)
+    recorded = Rate(snapshot.counted, snapshot.denominator)
+    if snapshot.corrected_counted is None or snapshot.corrected_denominator is None:
+        return Day(day, recorded, target)
+    return Day(day, Rate(snapshot.corrected_counted, snapshot.corrected_denominator), target, recorded)
+
+
+# --- its neighbour ----------------------------------------------------------------------------------------
+
+# Late confirmations are looked at over these days; the target is under so many basis points (domain 9.7).
+LATE_DAYS = (10, 30)
+LATE_LIMIT = 400
+
+
+@dataclass(frozen=True, slots=True)
+class LateRate:
+    """Orders confirmed after their ship-by date, of all confirmed ones, over some days up to now (domain 9.7)."""
+
+    days: int
+    late: int
+    confirmed: int
+
+    @property
+    def rate(self) -> Rate:
+        """The same as a rate."""
+        return Rate(self.late, self.confirmed)
+
+    @property
+    def target(self) -> Target:
+        """Under 4 %; nothing to watch before that."""
+        return Target(limit=LATE_LIMIT, watch=LATE_LIMIT, window_days=self.days)
+
+    @property
+    def shown(self) -> str:
+        """The rate as people read it."""
+        return self.rate.shown(self.target)
+
+    @property
+    def state(self) -> State:
+        """How it stands to its target."""
+        return self.rate.state(self.target)
+
+
+def late_rates(seller_id: int, *, now: datetime) -> list[LateRate]:
+    """How many orders were confirmed late, over 10 and 30 days, in one statement (index `shipments_of_seller`).
+
+    What an imported file says was sent is no confirmation of the shop's here.
+    """
+    starts = {days: window_until(now, days=days, zone=zone()).start for days in LATE_DAYS}
+    is_late = Q(order__ship_by_date__lt=TruncDate("confirmed_at", tzinfo=zone()))
+    counted = Shipment.objects.filter(
+        seller_id=seller_id, confirmed_at__gte=min(starts.values()), confirmed_at__lte=now
+    ).exclude(event__door=Door.IMPORT)
+    found = counted.aggregate(
+        **{
+            f"{name}_{days}": Count("order", distinct=True, filter=Q(confirmed_at__gte=start) & of)
+            for days, start in starts.items()
+            for name, of in (("confirmed", Q()), ("late", is_late))
+        }
+    )
+    return [LateRate(days, found[f"late_{days}"], found[f"confirmed_{days}"]) for days in LATE_DAYS]

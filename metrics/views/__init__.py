@@ -1,0 +1,1 @@
+"""Pages of the rate, its neighbours and disputes; by who looks."""

@@ -1,0 +1,96 @@
+"""Rates, states and effects in words; why a record stands as it does; refusals of contests."""
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from cancellations.models import Cancellation
+from cancellations.wording import sentence
+
+from .contest import Refusal
+from .models import Dispute, RateState
+from .rate import State, Target
+
+# state → (kind of tag, icon)
+SIGNS = {
+    State.NO_DATA: ("", "minus"),
+    State.GOOD: ("ok", "check"),
+    State.WATCH: ("warn", "alert"),
+    State.OFF_TARGET: ("bad", "minus"),
+    State.AT_RISK: ("bad", "stop"),
+}
+DISPUTE_SIGNS = {
+    Dispute.State.OPEN: ("info", "clock"),
+    Dispute.State.GRANTED: ("ok", "check"),
+    Dispute.State.REJECTED: ("", "cross"),
+}
+REFUSALS = {
+    Refusal.NOT_COUNTED: gettext_lazy(
+        "このキャンセルはキャンセル率に含まれていないため、申し立ての必要はありません。"
+    ),
+    Refusal.TOO_LATE: gettext_lazy("申し立ての期限を過ぎています。"),
+    Refusal.ASKED_BEFORE: gettext_lazy(
+        "このキャンセルについては、すでに送信済みです。結果は申し立てのページで確認できます。"
+    ),
+    Refusal.NO_REQUEST: gettext_lazy(
+        "キャンセルした時点で公式のキャンセルリクエストがなかったため、理由を訂正できません。"
+    ),
+    Refusal.NOT_OPEN: gettext_lazy("この申し立てはすでに決定されています。"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A state as a tag shows it: kind, icon, word."""
+
+    kind: str
+    icon: str
+    words: str
+
+
+def state_words(state: str) -> str:
+    """A state as people read it."""
+    return str(RateState.State(state).label)
+
+
+def sign_of(state: State) -> Sign:
+    """A state's tag."""
+    return Sign(*SIGNS[state], state_words(state))
+
+
+def dispute_sign(dispute: Dispute) -> Sign:
+    """The tag of a dispute's state."""
+    return Sign(*DISPUTE_SIGNS[Dispute.State(dispute.state)], dispute.get_state_display())
+
+
+def short(points: int) -> str:
+    """Basis points without needless zeros: 2.5, 2.0, 2.25."""
+    text = f"{points / 100:.2f}"
+    return text[:-1] if text.endswith("0") else text
+
+
+def states_explained(target: Target) -> list[tuple[Sign, str]]:
+    """Every state with the numbers that make it (domain 9.4), in the policy's own."""
+    values = {"watch": short(target.watch), "limit": short(target.limit)}
+    return [
+        (sign_of(State.GOOD), _("{watch}% 未満").format(**values)),
+        (sign_of(State.WATCH), _("{watch}% 以上 {limit}% 未満").format(**values)),
+        (sign_of(State.OFF_TARGET), _("ちょうど {limit}%").format(**values)),
+        (sign_of(State.AT_RISK), _("{limit}% 超").format(**values)),
+        (sign_of(State.NO_DATA), _("期間内に注文がありません")),
+    ]
+
+
+def why(cancellation: Cancellation) -> str:
+    """Why a cancellation counts or does not, as one sentence; one that was taken out says so (domain 9.5)."""
+    if cancellation.excluded:
+        return _("申し立てまたは訂正が認められたため、キャンセル率から除外されました（%(code)s）") % {
+            "code": cancellation.code
+        }
+    return sentence(cancellation.code, cancellation.counted)
+
+
+def refusal(code: Refusal) -> str:
+    """Why a record cannot be contested."""
+    return str(REFUSALS[code])
