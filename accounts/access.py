@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
@@ -22,7 +23,7 @@ from .queries import membership_of
 if TYPE_CHECKING:
     from .models import Membership, User
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 LAST_VISIT = "last_visit"
 # When a session's person signed in and last asked for something, in seconds; written anew once a minute at most.
 BEGAN, SEEN = "began", "seen"
@@ -45,7 +46,7 @@ def seller_page(view: View) -> View:
     """Let in the people of a shop; `request.membership` says which shop, and in which role."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return sign_in_first(request)
         membership = membership_of(request.user)
@@ -61,7 +62,7 @@ def acting_seller_page(view: View) -> View:
     """Let in those people of a shop who may change something there."""
 
     @wraps(view)
-    def guarded(request: ShopRequest, *args, **kwargs) -> HttpResponse:
+    def guarded(request: ShopRequest, *args, **kwargs) -> HttpResponseBase:
         if not request.membership.may_act:
             raise PermissionDenied
         return view(request, *args, **kwargs)
@@ -73,7 +74,7 @@ def owner_page(view: View) -> View:
     """Let in the OWNERs of a shop."""
 
     @wraps(view)
-    def guarded(request: ShopRequest, *args, **kwargs) -> HttpResponse:
+    def guarded(request: ShopRequest, *args, **kwargs) -> HttpResponseBase:
         if not request.membership.is_owner:
             raise PermissionDenied
         return view(request, *args, **kwargs)
@@ -85,7 +86,7 @@ def buyer_page(view: View) -> View:
     """Let in whoever is signed in: everybody may buy."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, *args, **kwargs) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return sign_in_first(request)
         return view(request, *args, **kwargs)

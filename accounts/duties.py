@@ -17,11 +17,21 @@ class Duty(StrEnum):
     POLICY = "POLICY"
     PEOPLE = "PEOPLE"
     READ_ADDRESSES = "READ_ADDRESSES"
+    DISPUTES = "DISPUTES"
 
 
 DUTIES: dict[str, frozenset[Duty]] = {
     "SUPPORT": frozenset(
-        {Duty.HOLD, Duty.VERIFY, Duty.SHIP_BY, Duty.SUPPORT_CANCEL, Duty.RETRY, Duty.IMPORT, Duty.READ_ADDRESSES}
+        {
+            Duty.HOLD,
+            Duty.VERIFY,
+            Duty.SHIP_BY,
+            Duty.SUPPORT_CANCEL,
+            Duty.RETRY,
+            Duty.IMPORT,
+            Duty.READ_ADDRESSES,
+            Duty.DISPUTES,
+        }
     ),
     "RISK": frozenset({Duty.HOLD, Duty.VERIFY, Duty.RISK_CANCEL, Duty.READ_ADDRESSES}),
     "POLICY": frozenset({Duty.POLICY}),

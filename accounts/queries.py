@@ -119,6 +119,11 @@ def seller_by_id(seller_id: int) -> Seller:
     return Seller.objects.get(pk=seller_id)
 
 
+def shop_names(seller_ids: Iterable[int]) -> dict[int, str]:
+    """The names of shops, by key."""
+    return dict(Seller.objects.filter(pk__in=list(seller_ids)).values_list("pk", "name"))
+
+
 def everybody() -> QuerySet[User]:
     """All people, for a form that finds one by address."""
     return User.objects.all()

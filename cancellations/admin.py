@@ -24,6 +24,7 @@ from accounts.duties import Duty
 from events.wording import ROLES
 
 from .actions import start_policy
+from .forms import WATCH_AFTER_TARGET
 from .models import (
     BuyerReason,
     Cancellation,
@@ -170,6 +171,14 @@ class PolicyVersionForm(forms.ModelForm):
 
     reason = reason_field(_("追加した版は、変更も取り消しもできません。理由は監査記録に残ります。"), required=True)
 
+    def clean(self):
+        """What is watched begins before the target."""
+        cleaned = super().clean() or self.cleaned_data
+        target, watch = cleaned.get("rate_target"), cleaned.get("rate_watch")
+        if target is not None and watch is not None and watch > target:
+            self.add_error("rate_watch", WATCH_AFTER_TARGET)
+        return cleaned
+
     def clean_starts_at(self):
         starts_at = self.cleaned_data["starts_at"]
         now = timezone.now()
@@ -204,6 +213,10 @@ class PolicyVersionAdmin(OperatorAdmin):
         "max_requests_per_order",
         "auto_cancel_with_open_request_counts",
         "ship_interlock_api",
+        "rate_target",
+        "rate_watch",
+        "rate_window_days",
+        "rate_min_orders",
     ]
     ordering = ["-number"]
 

@@ -25,6 +25,7 @@ from .policy import Reason
 
 # What a shop may choose from, in minutes: up to the longest that it may let its buyers cancel alone.
 LONGER_WINDOWS = (30, 60, 120, 360, 720, 1440, 2880, policy.LONGEST_DIRECT_MINUTES)
+WATCH_AFTER_TARGET = gettext_lazy("注意の値は、目標の値以下にしてください。")
 REASON_MISSING = gettext_lazy("キャンセルの理由を選択してください。")
 DECLINE_REASONS = (
     (policy.DeclineReason.ALREADY_SHIPPED.value, gettext_lazy("すでに発送した")),

@@ -8,10 +8,11 @@ import io
 import re
 import unicodedata
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePath
+from typing import Protocol
 
 from PIL import Image, ImageOps
 
@@ -116,6 +117,33 @@ def examine(name: str, size: int, read: Callable[[], bytes]) -> File:
     if ending not in ENDINGS[kept.kind]:
         raise BadFile(name, FileRefusal.WRONG_TYPE)
     return kept
+
+
+class Sent(Protocol):
+    """A file as it came: its name, its bytes' number, and a way to them."""
+
+    @property
+    def name(self) -> str | None: ...
+
+    @property
+    def size(self) -> int | None: ...
+
+    @property
+    def read(self) -> Callable[[], bytes]: ...
+
+
+def examine_all(sent: Iterable[Sent], *, room: int) -> tuple[list[File], list[BadFile]]:
+    """Those of several files that are kept, at most `room` of them, and those that are not."""
+    taken: list[File] = []
+    refused: list[BadFile] = []
+    for file in sent:
+        try:
+            if len(taken) >= room:
+                raise BadFile(file.name or "", FileRefusal.TOO_MANY)
+            taken.append(examine(file.name or "", file.size or 0, file.read))
+        except BadFile as bad:
+            refused.append(bad)
+    return taken, refused
 
 
 def _document(name: str, content: bytes) -> File:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from events.forms import CHOOSE, ActForm, TextField, choice
 
-from .files import ENDINGS, MOST_FILES, BadFile, File, FileRefusal, examine
+from .files import ENDINGS, MOST_FILES, File, examine_all
 from .rules import LONGEST_TEXT, Topic
 from .wording import topics, why_not_kept
 
@@ -35,6 +35,18 @@ class FilesField(forms.FileField):
     def clean(self, data, initial=None) -> list[UploadedFile]:
         """All that were chosen."""
         return list(data or [])
+
+
+def keepable(sent: Sequence[UploadedFile], taken: list[File], *, room: int) -> list[File]:
+    """The files that may be kept, added to `taken`.
+
+    Raises ValidationError, one sentence for each that may not; `taken` has the others all the same.
+    """
+    found, refused = examine_all(sent, room=room)
+    taken.extend(found)
+    if refused:
+        raise ValidationError([ValidationError(why_not_kept(bad), code=bad.refusal) for bad in refused])
+    return taken
 
 
 class MessageForm(ActForm):
@@ -93,17 +105,7 @@ class MessageForm(ActForm):
 
     def clean_attachments(self) -> list[File]:
         """Look into each file; those that may be kept are in `taken` whatever the others are."""
-        room = MOST_FILES - len(self.kept_known)
-        refused = []
-        for sent in self.cleaned_data["attachments"]:
-            try:
-                if len(self.taken) >= room:
-                    raise BadFile(sent.name or "", FileRefusal.TOO_MANY)
-                self.taken.append(examine(sent.name or "", sent.size or 0, sent.read))
-            except BadFile as bad:
-                refused.append(ValidationError(why_not_kept(bad), code=bad.refusal))
-        if refused:
-            raise ValidationError(refused)
+        self.taken = keepable(self.cleaned_data["attachments"], self.taken, room=MOST_FILES - len(self.kept_known))
         return self.taken
 
     @property

@@ -72,6 +72,7 @@ class Drawing:
     left: str
     right: str
     top: str
+    width: str
     base: str
     target: str
     above: str
@@ -120,6 +121,7 @@ def draw(values: Sequence[Value], *, limit: int, size: Size, every: int) -> Draw
         left=str(size.left),
         right=str(right),
         top=str(size.top),
+        width=str(right - size.left),
         base=str(base),
         target=_n(y(limit)),
         above=_n(y(limit) - size.top),

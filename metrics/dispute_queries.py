@@ -68,3 +68,8 @@ def disputes_of_seller(seller_id: int, *, limit: int) -> list[Dispute]:
 def file_of_dispute(dispute_id: int, file_id: int) -> DisputeFile | None:
     """A file of a dispute, with what is in it."""
     return DisputeFile.objects.filter(dispute_id=dispute_id, pk=file_id).first()
+
+
+def open_disputes() -> QuerySet[Dispute]:
+    """What waits for a decision, the oldest first (index `open_disputes`)."""
+    return Dispute.objects.filter(state=Dispute.State.OPEN).order_by("opened_at", "pk")

@@ -1,6 +1,6 @@
 """The rows behind a rate: cancellations that count, those that do not, and all orders looked at (domain 9.5)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from django.db.models import Q, QuerySet
 
@@ -11,6 +11,10 @@ from .queries import Standing, counted_from_before, counting_in, facts_of_orders
 from .rate import Window, is_in
 
 ROWS_SHOWN = 50
+# The file is read in pieces of so many orders.
+PIECE = 1000
+# The lists of cancellations end here; the file has all of them.
+MOST_ROWS = 200
 # A mail names so many cancellations; the page has them all.
 LISTED = 20
 
@@ -40,7 +44,7 @@ def _with_order(cancellations: QuerySet[Cancellation]) -> QuerySet[Cancellation]
     )
 
 
-def order_rows(standing: Standing, seller_id: int, *, after: str = "") -> list[Order]:
+def order_rows(standing: Standing, seller_id: int, *, after: str = "", size: int = ROWS_SHOWN) -> list[Order]:
     """The orders behind the denominator, newest first, one more than a page; `after` is the last one's number.
 
     Those that only the union takes in come last.
@@ -53,8 +57,8 @@ def order_rows(standing: Standing, seller_id: int, *, after: str = "") -> list[O
         older = Q(placed_at__lt=last.placed_at) | Q(placed_at=last.placed_at, pk__lt=last.pk)
         outside = outside.filter(older) if not is_in(facts_of_orders([last])[0], window) else outside
         inside = inside.filter(older)
-    found = list(inside[: ROWS_SHOWN + 1])
-    return found + list(outside[: ROWS_SHOWN + 1 - len(found)])
+    found = list(inside[: size + 1])
+    return found + list(outside[: size + 1 - len(found)])
 
 
 def verdicts_on(order_ids: Sequence[int], window: Window) -> dict[int, Cancellation]:
@@ -64,3 +68,20 @@ def verdicts_on(order_ids: Sequence[int], window: Window) -> dict[int, Cancellat
     )
     by_weight = sorted(found, key=lambda each: (each.counted and not each.excluded, each.counted, each.pk))
     return {each.order_id: each for each in by_weight}
+
+
+def all_rows(standing: Standing, seller_id: int) -> Iterator[tuple[Order, Cancellation | None, bool]]:
+    """Every order behind the rate, newest first, with its weightiest cancellation, and whether it is the window's own.
+
+    Read in pieces: the memory that it takes does not grow with the shop.
+    """
+    after = ""
+    while True:
+        found = order_rows(standing, seller_id, after=after, size=PIECE)
+        shown = found[:PIECE]
+        verdicts = verdicts_on([order.pk for order in shown], standing.window)
+        for order, facts in zip(shown, facts_of_orders(shown), strict=True):
+            yield order, verdicts.get(order.pk), is_in(facts, standing.window)
+        if len(found) <= PIECE:
+            return
+        after = shown[-1].number

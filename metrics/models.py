@@ -64,7 +64,7 @@ class RateState(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = _("出品者のキャンセル率")
         indexes = [
-            models.Index(F("severity").desc(), "seller", name="rate_states_gravest_first"),
+            models.Index(F("severity").desc(), F("id").desc(), name="rate_states_gravest_first"),
             models.Index(fields=["seller"], name="rate_states_to_look_at", condition=Q(look_again=True)),
         ]
 
@@ -153,3 +153,8 @@ class DisputeFile(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether pages show it as a picture."""
+        return files.Kind(self.kind).is_picture

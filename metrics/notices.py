@@ -14,7 +14,7 @@ from .dispute_queries import whole_disputes
 from .lists import LISTED, counting_rows
 from .queries import rate_at
 from .rate import State, leaves_window_at
-from .wording import state_words, why
+from .wording import short, state_words, why
 
 
 def look_again(delivery: Delivery, *, now: datetime) -> None:
@@ -40,6 +40,7 @@ def mail_worsening(delivery: Delivery, *, now: datetime) -> None:
                 "state_words": lambda: state_words(state),
                 "is_watch": state == State.WATCH,
                 "standing": standing,
+                "limit": short(standing.target.limit),
                 "rows": [{"cancellation": each, "why": why(each)} for each in listed],
                 "leaves_at": leaves_window_at(
                     listed[0].cancelled_at, days=standing.target.window_days, zone=zone()

@@ -3,14 +3,14 @@
 The rate is read from orders and cancellations; no counters are kept beside them.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import TruncDate
+from django.db.models.functions import Coalesce, TruncDate
 
 from accounts.actors import Door
 from accounts.models import Seller
@@ -23,7 +23,7 @@ from orders.queries import local_day, zone
 from shipments.models import Shipment
 
 from .models import RateSnapshot, RateState
-from .rate import OrderFacts, Rate, State, Target, Window, rate_after, window_of_day, window_until
+from .rate import SEVERITY, OrderFacts, Rate, State, Target, Window, rate_after, window_of_day, window_until
 
 # Days that the chart shows.
 CHART_DAYS = 90
@@ -192,6 +192,11 @@ def states_to_look_at(*, limit: int) -> list[RateState]:
     return list(named.order_by("seller_id")[:limit])
 
 
+def shops_at_risk() -> QuerySet[RateState]:
+    """Shops over the target, as last looked at (index `rate_states_gravest_first`)."""
+    return RateState.objects.filter(severity=SEVERITY[State.AT_RISK])
+
+
 # --- what would be ----------------------------------------------------------------------------------------
 
 
@@ -315,6 +320,22 @@ def _day(day: date, snapshot: RateSnapshot | None, target: Target) -> Day:
     if snapshot.corrected_counted is None or snapshot.corrected_denominator is None:
         return Day(day, recorded, target)
     return Day(day, Rate(snapshot.corrected_counted, snapshot.corrected_denominator), target, recorded)
+
+
+def latest_days(seller_ids: Iterable[int], *, since: date, target: Target) -> dict[int, list[Day]]:
+    """The kept days of several shops, the oldest first, in one statement."""
+    found: dict[int, list[Day]] = {}
+    kept = RateSnapshot.objects.filter(seller_id__in=list(seller_ids), day__gte=since)
+    for snapshot in kept.order_by("seller_id", "day"):
+        found.setdefault(snapshot.seller_id, []).append(_day(snapshot.day, snapshot, target))
+    return found
+
+
+def days_with_counted(*, since: date) -> Iterator[tuple[int, date, int, int]]:
+    """Shop, day, counted and looked-at orders of all kept days on which anything counted, as corrected."""
+    counted, orders = Coalesce("corrected_counted", "counted"), Coalesce("corrected_denominator", "denominator")
+    kept = RateSnapshot.objects.filter(day__gte=since).annotate(stands=counted, of=orders).filter(stands__gt=0)
+    return kept.values_list("seller_id", "day", "stands", "of").iterator(chunk_size=5000)
 
 
 # --- its neighbour ----------------------------------------------------------------------------------------

@@ -1,7 +1,5 @@
 """Rates, states and effects in words; why a record stands as it does; refusals of contests."""
 
-from dataclasses import dataclass
-
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -9,22 +7,9 @@ from cancellations.models import Cancellation
 from cancellations.wording import sentence
 
 from .contest import Refusal
-from .models import Dispute, RateState
+from .models import RateState
 from .rate import State, Target
 
-# state → (kind of tag, icon)
-SIGNS = {
-    State.NO_DATA: ("", "minus"),
-    State.GOOD: ("ok", "check"),
-    State.WATCH: ("warn", "alert"),
-    State.OFF_TARGET: ("bad", "minus"),
-    State.AT_RISK: ("bad", "stop"),
-}
-DISPUTE_SIGNS = {
-    Dispute.State.OPEN: ("info", "clock"),
-    Dispute.State.GRANTED: ("ok", "check"),
-    Dispute.State.REJECTED: ("", "cross"),
-}
 REFUSALS = {
     Refusal.NOT_COUNTED: gettext_lazy(
         "このキャンセルはキャンセル率に含まれていないため、申し立ての必要はありません。"
@@ -40,28 +25,9 @@ REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
-    """A state as a tag shows it: kind, icon, word."""
-
-    kind: str
-    icon: str
-    words: str
-
-
 def state_words(state: str) -> str:
     """A state as people read it."""
     return str(RateState.State(state).label)
-
-
-def sign_of(state: State) -> Sign:
-    """A state's tag."""
-    return Sign(*SIGNS[state], state_words(state))
-
-
-def dispute_sign(dispute: Dispute) -> Sign:
-    """The tag of a dispute's state."""
-    return Sign(*DISPUTE_SIGNS[Dispute.State(dispute.state)], dispute.get_state_display())
 
 
 def short(points: int) -> str:
@@ -70,15 +36,15 @@ def short(points: int) -> str:
     return text[:-1] if text.endswith("0") else text
 
 
-def states_explained(target: Target) -> list[tuple[Sign, str]]:
+def states_explained(target: Target) -> list[tuple[State, str]]:
     """Every state with the numbers that make it (domain 9.4), in the policy's own."""
     values = {"watch": short(target.watch), "limit": short(target.limit)}
     return [
-        (sign_of(State.GOOD), _("{watch}% 未満").format(**values)),
-        (sign_of(State.WATCH), _("{watch}% 以上 {limit}% 未満").format(**values)),
-        (sign_of(State.OFF_TARGET), _("ちょうど {limit}%").format(**values)),
-        (sign_of(State.AT_RISK), _("{limit}% 超").format(**values)),
-        (sign_of(State.NO_DATA), _("期間内に注文がありません")),
+        (State.GOOD, _("{watch}% 未満").format(**values)),
+        (State.WATCH, _("{watch}% 以上 {limit}% 未満").format(**values)),
+        (State.OFF_TARGET, _("ちょうど {limit}%").format(**values)),
+        (State.AT_RISK, _("{limit}% 超").format(**values)),
+        (State.NO_DATA, _("期間内に注文がありません")),
     ]
 
 

@@ -3,11 +3,13 @@
 from uuid import uuid4
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from accounts.queries import membership_of
 from messaging.queries import unread_of_buyer, unread_of_seller
+from metrics.queries import rate_at
 from orders.lists import open_requests_count
 
 
@@ -33,5 +35,7 @@ def portal(request):
                 else unread_of_seller(membership.seller_id)
             )
         ),
+        # Pages that count it with something else give their own.
+        "rate": SimpleLazyObject(lambda: rate_at(membership.seller_id, timezone.now())),
         "act_key": uuid4().hex,
     }

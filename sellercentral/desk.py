@@ -109,6 +109,8 @@ def what_waits(*, now: datetime) -> list[Card]:
         _unknown(),
         _imports(now),
         _unplaced(now),
+        _disputes(now),
+        _at_risk(),
     ]
 
 
@@ -207,6 +209,24 @@ def _unplaced(now: datetime) -> Card:
     unplaced = _counted(notices_unplaced(now - TRIED_FOR))
     address = f"{reverse('admin:payments_providernotice_changelist')}?unplaced=yes"
     return Card(_("照合できない決済会社からの通知"), unplaced, "", address, unplaced != NONE)
+
+
+def _disputes(now: datetime) -> Card:
+    from metrics.dispute_queries import open_disputes
+
+    waiting = open_disputes()
+    oldest = waiting.values_list("opened_at", flat=True).first()
+    detail = gettext("最も古いもの：%(age)s前") % {"age": timesince(oldest, now, depth=1)} if oldest else ""
+    address = reverse("admin:metrics_dispute_changelist")
+    return Card(_("確認待ちの申し立て"), _counted(waiting), detail, address)
+
+
+def _at_risk() -> Card:
+    from metrics.queries import shops_at_risk
+
+    at_risk = _counted(shops_at_risk())
+    address = f"{reverse('admin:metrics_ratestate_changelist')}?state__exact=AT_RISK"
+    return Card(_("キャンセル率が目標を超えている出品者"), at_risk, "", address, at_risk != NONE)
 
 
 def _counted(rows: QuerySet) -> str:

@@ -6,6 +6,7 @@ from django.urls import include, path
 import accounts.urls
 import cancellations.urls
 import messaging.urls
+import metrics.urls
 import orders.urls
 import payments.urls
 import shipments.urls
@@ -19,9 +20,10 @@ seller = [
     *shipments.urls.seller,
     *payments.urls.seller,
     *messaging.urls.seller,
+    *metrics.urls.seller,
 ]
 buyer = [*accounts.urls.buyer, *orders.urls.buyer, *cancellations.urls.buyer, *messaging.urls.buyer]
-help_pages = [path("", views.help_index, name="index"), *cancellations.urls.help_pages]
+help_pages = [path("", views.help_index, name="index"), *cancellations.urls.help_pages, *metrics.urls.help_pages]
 
 urlpatterns = [
     path("", views.home, name="home"),

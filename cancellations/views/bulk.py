@@ -22,11 +22,13 @@ from cancellations.actions import ORDERS_AT_ONCE, ORDERS_PER_BULK, CancelTarget,
 from cancellations.forms import CancelSeveralForm
 from cancellations.policy import Reason, Refusal
 from cancellations.wording import reason_label, refusal
+from metrics.effects import Change, Prospect, change
+from metrics.queries import facts_of_orders
 from orders.outcomes import Refused
 from orders.queries import orders_by_number
 from orders.rules import Status
 from orders.views.acts import done_once
-from orders.views.seller import Effect, effects_of
+from orders.views.seller import Effect, effects_of, prospect_on
 from orders.views.standing import Standing, standings_of_orders
 
 logger = logging.getLogger(__name__)
@@ -50,12 +52,13 @@ class Line:
     standing: Standing
     reason: str
     version: int
+    prospect: Prospect
     errors: Sequence[str] = ()
 
     @cached_property
     def effects(self) -> Mapping[str, Effect]:
         """What each reason does to the rate."""
-        return effects_of(self.standing)
+        return effects_of(self.standing, self.prospect)
 
     @property
     def effect(self) -> Effect | None:
@@ -102,6 +105,13 @@ class Plan:
     def counted(self) -> Sequence[Line]:
         """The cancellations that count as they stand."""
         return [line for line in self.lines if line.counted]
+
+    @property
+    def change(self) -> Change | None:
+        """What all of them together make of the shop's rate; None if none counts."""
+        counted = self.counted
+        orders = facts_of_orders(line.standing.order for line in counted)
+        return change(counted[0].prospect, orders) if counted else None
 
     @property
     def undecided(self) -> int:
@@ -183,7 +193,7 @@ def _open_requested(request: ShopRequest, now: datetime) -> HttpResponse:
     found = bulk_queries.requested_orders(request.membership.seller_id, limit=ORDERS_PER_BULK + 1)
     standings = standings_of_orders(request, found[:ORDERS_PER_BULK], now)
     asked = [each for each in standings if _is_asked_whole(each)]
-    plan = _split(asked, dict.fromkeys((each.order.number for each in asked), Reason.BUYER_CANCELED.value))
+    plan = _split(asked, dict.fromkeys((each.order.number for each in asked), Reason.BUYER_CANCELED.value), now)
     others = [each for each in standings if not _is_asked_whole(each)]
     plan.skipped = [*plan.skipped, *map(_left_for_items, others)]
     plan.requested, plan.capped = True, len(found) > ORDERS_PER_BULK
@@ -270,7 +280,7 @@ def _plan(
     standings = standings_of_orders(request, found, now)
     if chosen is None:
         chosen = {each.order.number: Reason.BUYER_CANCELED.value for each in standings if each.whole_request}
-    plan = _split(standings, chosen)
+    plan = _split(standings, chosen, now)
     known = {order.number for order in found}
     unknown = [
         Skipped(number[:LONGEST_SHOWN], refusal(Refusal.ORDER_NOT_FOUND))
@@ -281,10 +291,13 @@ def _plan(
     return plan
 
 
-def _split(standings: Sequence[Standing], chosen: Mapping[str, str]) -> Plan:
+def _split(standings: Sequence[Standing], chosen: Mapping[str, str], now: datetime) -> Plan:
     """Part the orders that can be cancelled from those that cannot."""
     lines: list[Line] = []
     skipped: list[Skipped] = []
+    if not standings:
+        return Plan([])
+    prospect = prospect_on([each.order for each in standings], standings[0], now)
     for standing in standings:
         order, facts = standing.order, standing.facts
         if why_not := policy.why_seller_cannot_cancel(facts, facts.open_units(), whole=True):
@@ -292,7 +305,7 @@ def _split(standings: Sequence[Standing], chosen: Mapping[str, str]) -> Plan:
             says, more = (explained.says, explained.more) if explained else (refusal(why_not), "")
             skipped.append(Skipped(order.number, says, standing, more))
         else:
-            lines.append(Line(standing, chosen.get(order.number, ""), order.version))
+            lines.append(Line(standing, chosen.get(order.number, ""), order.version, prospect))
     return Plan(lines, skipped)
 
 

@@ -1,6 +1,6 @@
 """The seller's acts: cancel an order, cancel items, decline a request."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -19,11 +19,13 @@ from cancellations.forms import CancelForm, CancelItemsForm, DeclineForm
 from cancellations.policy import Reason, Refusal
 from cancellations.wording import BANNER, prospect, reason_label, refusal
 from events.forms import VersionedActForm
+from metrics.effects import Change, change
+from metrics.queries import facts_of_orders
 from orders.outcomes import Outcome, Refused, Result
 from orders.rules import share
 from orders.views.acts import answered_before, done_once
 from orders.views.history import Story
-from orders.views.seller import effects_of, show_order
+from orders.views.seller import Effect, effects_of, prospect_on, show_order
 from orders.views.standing import Standing, find_order, standing_of, standing_shown
 from payments import queries as payment_queries
 from payments.rules import what_cancelling_gives
@@ -45,7 +47,8 @@ def cancel_order(request: ShopRequest, number: str) -> HttpResponse:
     reason = form.reason_chosen
     standing = standing_of(request, order, now)
     if standing.may_cancel and order.version == form.cleaned_data["expected_version"]:
-        question = _question(standing, reason)
+        effects = effects_of(standing, prospect_on([order], standing, now))
+        question = _question(standing, reason, effects)
         if question and form.cleaned_data["confirmed"] != reason:
             return show_order(request, order, now, form=_shown_again(form), question=question)
     target = CancelTarget(
@@ -76,13 +79,13 @@ def _asks_for_effect(request: ShopRequest) -> bool:
 def _effect(request: ShopRequest, order, now) -> HttpResponse:
     """Only the note under the reason, for a page that asks while the person chooses."""
     standing = standing_of(request, order, now)
-    effects = effects_of(standing) if standing.may_cancel else {}
+    effects = effects_of(standing, prospect_on([order], standing, now)) if standing.may_cancel else {}
     return render(request, "cancellations/_effect.html", {"effect": effects.get(request.GET["reason"])})
 
 
-def _question(standing: Standing, reason: Reason) -> str:
+def _question(standing: Standing, reason: Reason, effects: Mapping[str, Effect]) -> str:
     """Which second question a cancellation of the whole order raises; none if it does not count (domain 7.3)."""
-    if not effects_of(standing)[reason].counted:
+    if not effects[reason].counted:
         return ""
     if reason == Reason.BUYER_CANCELED:
         return "partial" if standing.request else "no-request"
@@ -153,6 +156,9 @@ def cancel_items(request: ShopRequest, number: str) -> HttpResponse:
     if request.method != "POST":
         return _show_items(request, standing, now, _items_form(standing))
     form = CancelItemsForm(request.POST, lines=[line for line in order.lines if line.quantity_open])
+    if request.headers.get("HX-Request"):
+        plan = _plan(standing, form, now) if form.is_valid() else None
+        return render(request, "cancellations/_items_effect.html", {"plan": plan, "order": order})
     if not form.is_valid():
         return _show_items(request, standing, now, form)
     plan = _plan(standing, form, now)
@@ -220,8 +226,10 @@ def _said_of_items(*, counted: bool) -> str:
 class Plan:
     """What would be cancelled, line by line, with its money and its effect."""
 
-    def __init__(self, lines: list[dict], fingerprint: str, *, is_charged: bool):
+    def __init__(self, lines: list[dict], fingerprint: str, *, is_charged: bool, change: Change):
         self.lines = lines
+        # What it makes of the shop's rate, if anything of it counts.
+        self.change = change
         self.fingerprint = fingerprint
         # Whether money goes back, or what was only reserved is no longer charged.
         self.is_charged = is_charged
@@ -282,7 +290,8 @@ def _plan(standing: Standing, form: CancelItemsForm, now) -> Plan:
         for reason, units in form.units_by_reason.items()
         for key, quantity in units.items()
     )
-    return Plan(planned, fingerprint, is_charged=sold is not None)
+    changes = change(prospect_on([standing.order], standing, now), facts_of_orders([standing.order]))
+    return Plan(planned, fingerprint, is_charged=sold is not None, change=changes)
 
 
 def _share(line, quantity: int, currency: str):

@@ -45,6 +45,8 @@ ACTS = {
     "order.cancel-fraud": _("不正行為のためキャンセルしました"),
     "order.cancel-other": _("運営上の理由でキャンセルしました"),
     "order.recipient_read": _("お届け先を表示しました"),
+    "dispute.granted": _("申し立てを承認しました"),
+    "dispute.rejected": _("申し立てを却下しました"),
     "import.started": _("注文ファイルの取り込みを開始しました"),
     "deliveries.retried": _("失敗した配信をもう一度送信しました"),
     "mail_text.set": _("メールの文面を変更しました"),

@@ -92,7 +92,11 @@ def answer_with_file(order_id: int, key: int, user_id: int) -> HttpResponse:
 
     Whoever asks was found to be a side of the order's talk (reliability S-08).
     """
-    file = queries.file_of_order(order_id, key, user_id)
+    return file_answer(queries.file_of_order(order_id, key, user_id))
+
+
+def file_answer(file) -> HttpResponse:
+    """A kept file, or 404 for None; pictures are shown, all else is saved."""
     if file is None:
         raise Http404
     answer = HttpResponse(bytes(file.content), content_type=file.kind)

@@ -18,7 +18,7 @@ from shipments.actions import ConfirmTarget, take_over_shipments
 from . import catalogue
 from .cast import OTHER_SYSTEM, Cast
 
-SPAN = timedelta(days=45)
+SPAN = timedelta(days=100)
 # One batch of acts per moment: few orders get a moment each, many share one.
 MOMENTS = 300
 ORDERS_PER_BUYER = 4

@@ -11,9 +11,10 @@ from accounts.actors import PAYMENT, SWEEP, Actor
 from accounts.models import User
 from cancellations import actions as cancelling
 from cancellations.policy import DeclineReason, Interlock, Reason
-from cancellations.queries import buyer_reasons
+from cancellations.queries import buyer_reasons, cancellations_of
 from messaging import actions as talking
 from messaging.rules import Topic
+from metrics.actions import Evidence, decide, open_dispute
 from orders import actions as ordering
 from orders.models import Order
 from orders.outcomes import sole
@@ -63,6 +64,7 @@ def tell(cast: Cast, *, now: datetime) -> int:
         story.cancelled_by_the_marketplace,
         story.in_the_other_shop,
         story.talks,
+        story.contested,
     ):
         chapter()
     return story.orders
@@ -423,3 +425,27 @@ class Story:
         self.ship(question, at=now - timedelta(days=3))
         text = "領収書の宛名を変更できますか。"
         self.say(question, Topic.OTHER, text, by=buying(dora), at=now - timedelta(hours=5))
+
+    def contested(self) -> None:
+        """Disputes: one that waits for the operator, one granted, one rejected."""
+        now, operator = self.now, operating(self.cast.olga)
+        for line, days, text, decision in (
+            (NAME_PLATE, 6, "購入者は電話でキャンセルを希望していました。通話の記録があります。", None),
+            (GLOVES, 9, "価格の誤りは、運営の案内に従って修正した際に生じたものです。", True),
+            (TOMATO, 10, "悪天候により入荷できなかったためです。", False),
+        ):
+            order = self.order(self.cast.eiji, [line.line(shipping=SHIPPING)], ago=timedelta(days=days + 1))
+            self.cancel(order, Reason.OTHER, by=self.bob, at=now - timedelta(days=days))
+            (cancelled,) = cancellations_of(order.pk)
+            made = open_dispute(
+                seller_id=order.seller_id,
+                cancellation_id=cancelled.pk,
+                text=text,
+                evidence=Evidence(events=[cancelled.event_id]),
+                by=self.alice,
+                now=now - timedelta(days=days - 1),
+            )
+            if decision is not None:
+                reason = "記録を確認しました。" if decision else "在庫の管理は出品者の責任となります。"
+                at = now - timedelta(days=days - 3)
+                decide(dispute_id=made.pk, grant=decision, reason=reason, by=operator, now=at)

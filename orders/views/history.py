@@ -82,6 +82,10 @@ class Story:
         ]
         return sorted(lines, key=lambda line: line.at, reverse=True)
 
+    def of_events(self) -> list[tuple[int, Line]]:
+        """The order's events by their keys, newest first: what a shop may point at as evidence."""
+        return [(event.pk, self._line(event, name_people=True)) for event in self.events]
+
     def for_buyer(self) -> list[Line]:
         """Newest first, without names, and only the buyer's own mails."""
         lines = [self._line(event, name_people=False) for event in self.events if event.name not in INTERNAL]

@@ -13,7 +13,10 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import ShopRequest, last_visit, seller_page
 from accounts.actors import Role
+from cancellations.queries import rules_at
 from messaging.queries import unread_threads
+from metrics.queries import forecast_of, parts_of_rate, standing_from, window_at
+from metrics.wording import short
 from orders import lists
 from orders.queries import count_due_on, local_day, news_of_seller
 
@@ -31,11 +34,15 @@ def home(request: ShopRequest) -> HttpResponse:
     """ホーム: work by deadline, and what others did to the shop's orders since the last visit."""
     now = timezone.now()
     seller_id = request.membership.seller_id
-    counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id)})
+    rules = rules_at(now)
+    parts = parts_of_rate(seller_id, window_at(now, rules))
+    counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id), **parts})
     asked, due = _rows(request, lists.Wish(requested=True), now), _rows(request, lists.Wish(due=True), now)
     # An order that is about to be cancelled is late as well: it is shown once, where it hurts more.
     late = _rows(request, lists.Wish(only_late=True), now)
-    standings = standings_of([*asked, *due, *late], may_act=request.membership.may_act, now=now)
+    standings = standings_of([*asked, *due, *late], may_act=request.membership.may_act, rules=rules)
+    rate = standing_from(counts, at=now, rules=rules)
+    forecast = forecast_of(rate, seller_id) if counts["due"] else None
     before = last_visit(request)
     news = news_of_seller(seller_id, since=before or now - FIRST_LOOK_BACK, limit=NEWS_ROWS)
     return render(
@@ -47,6 +54,9 @@ def home(request: ShopRequest) -> HttpResponse:
             "waiting": counts["requested"],
             "counts": counts,
             "unread": counts["unread"],
+            "rate": rate,
+            "limit": short(rate.target.limit),
+            "forecast": forecast,
             "ship_today": count_due_on(seller_id, local_day(now), cap=lists.CHIP_CAP),
             "asked": standings[: len(asked)],
             "due": standings[len(asked) : len(asked) + len(due)],

@@ -10,8 +10,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from accounts.access import ShopRequest, seller_page
+from cancellations.queries import rules_at
 from cancellations.wording import BANNER
 from messaging.queries import unread_threads
+from metrics.queries import parts_of_rate, standing_from, window_at
 from orders import lists
 from orders.forms import FilterForm
 from orders.rules import Status
@@ -47,13 +49,15 @@ def orders(request: ShopRequest) -> HttpResponse:
         sort=form.cleaned_data.get("sort") or lists.SORT_ANSWER,
     )
     page = _page(seller_id, wish, request.GET.get("cursor", ""), now) if is_readable else lists.Page([])
-    rows = standings_of(page.rows, may_act=request.membership.may_act, now=now)
+    rules = rules_at(now)
+    rows = standings_of(page.rows, may_act=request.membership.may_act, rules=rules)
     mark_seen(
         seller_id,
         [row.order.pk for row in rows if row.request and not row.request.seen_at],
         now,
     )
-    counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id)})
+    parts = parts_of_rate(seller_id, window_at(now, rules))
+    counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id), **parts})
     return render(
         request,
         "orders/seller_orders.html",
@@ -62,6 +66,7 @@ def orders(request: ShopRequest) -> HttpResponse:
             "now": now,
             "waiting": counts["requested"],
             "unread": counts["unread"],
+            "rate": standing_from(counts, at=now, rules=rules),
             "counts": counts,
             "tabs": [
                 ("", _("すべて"), 0),

@@ -1,6 +1,8 @@
 """注文の詳細: one order, its request, its cancel form, its story."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -14,7 +16,10 @@ from cancellations import policy
 from cancellations import queries as cancellation_queries
 from cancellations.forms import CancelForm
 from cancellations.policy import Reason
-from cancellations.wording import BANNER, prospect, reason_label, sentence
+from cancellations.wording import BANNER, reason_label, sentence
+from cancellations.wording import prospect as prospect_sentence
+from metrics.effects import Change, Prospect, change, prospect_of
+from metrics.queries import facts_of_orders
 
 from .history import Story
 from .money import money_of
@@ -37,21 +42,31 @@ class Effect:
     counted: bool = False
     why: str = ""
     no_stock: bool = False
+    # What it makes of the shop's rate, if it counts.
+    change: Change | None = None
 
 
-def effects_of(standing: Standing) -> dict[str, Effect]:
+def prospect_on(orders: Sequence, standing: Standing, now: datetime) -> Prospect:
+    """What cancelling orders of one shop would make of its rate."""
+    keys = [each.pk for each in orders]
+    return prospect_of(standing.order.seller_id, keys, now=now, rules=standing.rules)
+
+
+def effects_of(standing: Standing, prospect: Prospect) -> dict[str, Effect]:
     """The effect of every reason of the list on cancelling the whole order."""
     units = standing.facts.open_units()
+    changes = change(prospect, facts_of_orders([standing.order]))
     verdicts = cancellation_queries.verdicts_for(standing.order, standing.facts, units=units, rules=standing.rules)
     return {
         reason.value: Effect(
             reason.value,
             reason_label(reason),
             verdict.counted,
-            prospect(verdict.code, verdict.counted)
+            prospect_sentence(verdict.code, verdict.counted)
             if verdict.counted
             else _("公式のキャンセルリクエストがあり、注文全体が対象です。"),
             reason == Reason.NO_INVENTORY,
+            changes if verdict.counted else None,
         )
         for reason, verdict in verdicts.items()
     }
@@ -69,7 +84,8 @@ def show_order(
     """The page of an order, with a cancel form that was sent and came back if there is one."""
     standing = standing_shown(request, found, now)
     story = Story(found)
-    effects = effects_of(standing) if standing.may_cancel else {}
+    prospect = prospect_on([found], standing, now) if standing.may_cancel else None
+    effects = effects_of(standing, prospect) if prospect else {}
     if form is None:
         form = CancelForm(initial=_preselected(standing, request))
     chosen = form["reason"].value() or ""
@@ -86,6 +102,7 @@ def show_order(
             "form": form,
             "effects": effects.values(),
             "effect": effects.get(chosen),
+            **({"rate": prospect.now} if prospect else {}),
             "question": question,
             "changes": story.since(changes_since) if changes_since is not None else [],
             "changed": changes_since is not None,

@@ -345,11 +345,10 @@ def find_order(request: ShopRequest, number: str):
     return found
 
 
-def standings_of(rows: Sequence[lists.Row], *, may_act: bool, now: datetime) -> list[Standing]:
-    """Put each row of the list beside its open request."""
+def standings_of(rows: Sequence[lists.Row], *, may_act: bool, rules: policy.Rules) -> list[Standing]:
+    """Put each row of the list beside its open request; `rules` is the policy in force."""
     language = get_language() or ""
     notes = cancellation_queries.notes_for([row.pk for row in rows], language=language) if rows else {}
-    rules = cancellation_queries.rules_at(now)
     return [
         Standing(
             row,

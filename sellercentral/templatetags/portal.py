@@ -43,6 +43,18 @@ REQUEST_SIGNS = {
     "WITHDRAWN": ("", "undo", gettext_lazy("取り下げ")),
     "CLOSED": ("", "minus", gettext_lazy("終了")),
 }
+RATE_SIGNS = {
+    "NO_DATA": ("", "minus", gettext_lazy("対象なし")),
+    "GOOD": ("is-ok", "check", gettext_lazy("良好")),
+    "WATCH": ("is-warn", "alert", gettext_lazy("注意")),
+    "OFF_TARGET": ("is-bad", "minus", gettext_lazy("目標未達")),
+    "AT_RISK": ("is-bad", "stop", gettext_lazy("停止の可能性あり")),
+}
+DISPUTE_SIGNS = {
+    "OPEN": ("is-info", "clock", gettext_lazy("確認中")),
+    "GRANTED": ("is-ok", "check", gettext_lazy("承認")),
+    "REJECTED": ("", "cross", gettext_lazy("却下")),
+}
 WEEKDAYS = (
     gettext_lazy("月"),
     gettext_lazy("火"),
@@ -285,6 +297,20 @@ def buyer_words(status: str) -> str:
 def request_tag(status: str) -> str:
     """The state of a cancellation request."""
     kind, name, words = REQUEST_SIGNS[status]
+    return _sign(kind, name, str(words))
+
+
+@register.simple_tag
+def rate_tag(state: str) -> str:
+    """How a rate stands to its target."""
+    kind, name, words = RATE_SIGNS[state]
+    return _sign(kind, name, str(words))
+
+
+@register.simple_tag
+def dispute_tag(state: str) -> str:
+    """The state of a dispute or a correction."""
+    kind, name, words = DISPUTE_SIGNS[state]
     return _sign(kind, name, str(words))
 
 

@@ -11,7 +11,17 @@ from django.utils.translation.template import templatize
 from sellercentral.bootstrap import ROOT
 
 # Folders whose texts people read. `tests` and `bench` speak to nobody.
-ROOMS = ("accounts", "cancellations", "events", "messaging", "metrics", "orders", "payments", "sellercentral", "shipments")
+ROOMS = (
+    "accounts",
+    "cancellations",
+    "events",
+    "messaging",
+    "metrics",
+    "orders",
+    "payments",
+    "sellercentral",
+    "shipments",
+)
 MARKS = {"gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy", "_"}
 # Kana, kanji, and signs of Japanese writing; not the dot of lists (・), nor the mark of a postal code (〒).
 JAPANESE = re.compile(r"[\u3001-\u3011\u3041-\u30fa\u30fc-\u30ff\u3400-\u9fff\uff01-\uff9f]")

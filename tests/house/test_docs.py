@@ -15,7 +15,17 @@ from sellercentral.celery import app
 from sellercentral.management.commands.portal import Portal
 
 DOCS = Path(settings.BASE_DIR) / "docs"
-OURS = {"accounts", "events", "orders", "payments", "messaging", "cancellations", "shipments", "metrics", "sellercentral"}
+OURS = {
+    "accounts",
+    "events",
+    "orders",
+    "payments",
+    "messaging",
+    "cancellations",
+    "shipments",
+    "metrics",
+    "sellercentral",
+}
 
 
 def _routes(resolver: URLResolver, space: str = "") -> set[str]:

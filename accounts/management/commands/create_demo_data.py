@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts import actions, queries
 from accounts.models import Membership
 from cancellations.queries import rules_at
+from metrics.actions import look_at_states, take_missing_snapshots
 from orders.demo import everyday, story
 from orders.demo.cast import Cast
 
@@ -19,7 +20,7 @@ from orders.demo.cast import Cast
 PASSWORD = "demo-portal-2026"  # noqa: S105 - not a secret
 SEEDLING = "A2SEEDLINGDEMO1"
 RIVAL = "A3RIVALDEMO0001"
-EVERYDAY_ORDERS = 60
+EVERYDAY_ORDERS = 400
 SAME_SHOP_EVERY_TIME = 2026
 
 
@@ -54,6 +55,8 @@ class Command(BaseCommand):
             cast = _people(auto_cancel_days=rules_at(now).auto_cancel_days)
             everyday.trade(cast, orders=options["orders"], now=now)
             told = story.tell(cast, now=now)
+            take_missing_snapshots(now=now)
+            look_at_states(now=now, every=True)
         seconds = time.monotonic() - began
         counts = f"{told} orders in every state, {options['orders']} everyday orders"
         self._say(f"{counts}; {seconds:.1f} s", options)
