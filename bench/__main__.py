@@ -43,7 +43,7 @@ def _measure(options: argparse.Namespace, tell) -> tuple[list[Row], dict]:
     from django.db import connection
     from django.utils import timezone
 
-    from . import acts, files, pages, stock, talks
+    from . import acts, files, pages, rates, stock, talks
 
     size, overdue, imported = (stock.QUICK, 2_000, 2_000) if options.quick else (stock.STANDARD, 20_000, 100_000)
     times = 5 if options.quick else 20
@@ -56,6 +56,7 @@ def _measure(options: argparse.Namespace, tell) -> tuple[list[Row], dict]:
     rows = [
         *pages.measure(loaded, rounds=options.rounds, times=times, tell=tell),
         *talks.measure(loaded, rounds=options.rounds, times=times, tell=tell),
+        *rates.measure(loaded, rounds=options.rounds, times=times, tell=tell),
         *acts.one_cancellation(loaded, rounds=options.rounds, times=times, tell=tell),
         *acts.bulk(loaded, rounds=options.rounds, tell=tell),
         *acts.sweep(orders=overdue, rounds=options.rounds, tell=tell),

@@ -368,10 +368,11 @@ _LAYERS = (
         FROM draft WHERE status IN ('SHIPPED', 'PARTIALLY_SHIPPED') ORDER BY id
         RETURNING id, order_id, happened_at
     ), shipment AS (
-        INSERT INTO shipments_shipment (order_id, event_id, confirmed_at, shipped_on, carrier, tracking_number)
-        SELECT order_id, id, happened_at, (happened_at AT TIME ZONE 'Asia/Tokyo')::date, 'ヤマト運輸',
-            '0000-' || order_id
-        FROM event RETURNING id, order_id, confirmed_at
+        INSERT INTO shipments_shipment (order_id, seller_id, event_id, confirmed_at, shipped_on, carrier,
+            tracking_number)
+        SELECT e.order_id, o.seller_id, e.id, e.happened_at, (e.happened_at AT TIME ZONE 'Asia/Tokyo')::date,
+            'ヤマト運輸', '0000-' || e.order_id
+        FROM event AS e JOIN orders_order AS o ON o.id = e.order_id RETURNING id, order_id, confirmed_at
     ), charge AS (
         INSERT INTO payments_charge (order_id, shipment_id, provider_ref, amount, currency, state, charged_at)
         SELECT o.id, s.id, 'bench-' || s.id, o.total, o.currency, 'SUCCEEDED', s.confirmed_at

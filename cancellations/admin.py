@@ -22,6 +22,7 @@ from accounts.admin.base import note
 from accounts.admin.forms import reason_field
 from accounts.duties import Duty
 from events.wording import ROLES
+from orders.queries import local_day
 
 from .actions import start_policy
 from .forms import WATCH_AFTER_TARGET
@@ -30,6 +31,7 @@ from .models import (
     Cancellation,
     CancellationItem,
     CancellationRequest,
+    Closure,
     PolicyVersion,
     RequestItem,
     SweepRun,
@@ -157,6 +159,9 @@ class StartOfPolicy(AdminSplitDateTime):
             box.attrs["aria-label"] = name
 
 
+# What a closure may last, and how far its orders are counted in a list.
+LONGEST_CLOSURE = timedelta(days=60)
+COUNTED_TO = 1000
 # A version cannot be taken back: no slip of the hand shall stand for years.
 FURTHEST_START = timedelta(days=366)
 
@@ -257,6 +262,56 @@ class PolicyVersionAdmin(OperatorAdmin):
 
     def has_change_permission(self, request, obj=None) -> bool:
         return False
+
+
+class ClosureForm(forms.ModelForm):
+    """Days to come on which shops cannot send; what was given is not taken back."""
+
+    class Meta:
+        model = Closure
+        fields = ("first_day", "last_day", "area", "reason_ja", "reason_en", "is_active")
+        widgets: ClassVar = {
+            "first_day": forms.DateInput(attrs={"type": "date"}),
+            "last_day": forms.DateInput(attrs={"type": "date"}),
+        }
+
+    def clean(self):
+        """It ends after its start, and not in the past; a slip of the hand shall not stop a year's business."""
+        cleaned = super().clean() or self.cleaned_data
+        first, last = cleaned.get("first_day"), cleaned.get("last_day")
+        if first and last and last < first:
+            self.add_error("last_day", _("終了日は、開始日以降の日付にしてください。"))
+        elif last and last < local_day(timezone.now()):
+            self.add_error("last_day", _("終了日には、本日以降の日付を入力してください。"))
+        elif first and last and last - first > LONGEST_CLOSURE:
+            self.add_error("last_day", _("休業日は、60日以内で指定してください。"))
+        return cleaned
+
+
+@admin.register(Closure)
+class ClosureAdmin(OperatorAdmin):
+    """The calendar of days on which shops cannot send. Once added, only its words and its being active change."""
+
+    duty = Duty.POLICY
+    form = ClosureForm
+    list_display = ["first_day", "last_day", "area", "reason_ja", "is_active", "granted"]
+    list_display_links = ["first_day"]
+    ordering = ["-id"]
+
+    @admin.display(description=_("延長した注文"))
+    def granted(self, closure: Closure) -> str:
+        """How many orders got its days, as far as anybody counts."""
+        count = closure.grants.all()[: COUNTED_TO + 1].count()
+        return f"{COUNTED_TO}+" if count > COUNTED_TO else str(count)
+
+    def get_readonly_fields(self, request, obj=None):
+        return ["first_day", "last_day", "area"] if obj else []
+
+    def save_model(self, request, obj, form, change) -> None:
+        """The timetable gives the days within a minute."""
+        if not change:
+            obj.added_at = timezone.now()
+        super().save_model(request, obj, form, change)
 
 
 class BuyerReasonForm(forms.ModelForm):

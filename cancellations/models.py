@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Seller
 from events.models import Event
 from orders.models import Order, OrderItem
+from orders.rules import PREFECTURES
 
 from . import policy
 
@@ -396,6 +397,47 @@ class ShipWarning(models.Model):
 
     def __str__(self) -> str:
         return f"{self.order} {self.kind}"
+
+
+class Closure(models.Model):
+    """Days on which shops cannot send: ship-by dates and automatic cancellations move by them (domain 21, B16)."""
+
+    first_day = models.DateField(_("開始日"))
+    last_day = models.DateField(_("終了日"))
+    # Of the recipient; everywhere without it.
+    area = models.CharField(
+        _("お届け先の都道府県"), max_length=10, blank=True, choices=[(each, each) for each in PREFECTURES]
+    )
+    reason_ja = models.CharField(_("理由（日本語）"), max_length=200)
+    reason_en = models.CharField(_("理由（英語）"), max_length=200)
+    is_active = models.BooleanField(_("有効"), default=True)
+    added_at = models.DateTimeField(_("登録日時"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("休業日")
+        indexes = [models.Index(fields=["last_day"], name="closures_by_end", condition=Q(is_active=True))]
+        constraints = [
+            models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="closure_ends_after_its_start")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.first_day:%Y/%m/%d} – {self.last_day:%Y/%m/%d} {self.area}".strip()
+
+
+class ClosureGrant(models.Model):
+    """An order that a closure has given more time, once."""
+
+    closure = models.ForeignKey(Closure, models.PROTECT, related_name="grants", verbose_name=_("休業日"))
+    order = models.ForeignKey(Order, models.PROTECT, related_name="+", db_index=False, verbose_name=_("注文"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("休業日による延長")
+        constraints = [
+            models.UniqueConstraint(fields=["order", "closure"], name="one_grant_per_order_and_closure")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order}"
 
 
 class BulkCancellation(models.Model):

@@ -277,6 +277,34 @@ def why_cannot_approve_by_itself(order: OrderFacts, units: Units) -> Refusal | N
     return why_not_these_units(order, units)
 
 
+# --- days on which shops cannot send (domain 21, B16) -----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """Whole local days on which parcels do not leave, the last of them included."""
+
+    first: date
+    last: date
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+
+def days_granted(closed: Closed, *, ship_by: date, last_day: date) -> tuple[int, int]:
+    """By how many days a closure moves an open order's ship-by date, and its automatic cancellation.
+
+    `last_day` is the last day on which a confirmation is in time. Who was to ship within the closure gets all of its
+    days; who was late before it began, but not cancelled yet, gets them for the cancellation alone.
+    """
+    if closed.first <= ship_by <= closed.last:
+        return closed.days, closed.days
+    if ship_by < closed.first <= last_day:
+        return 0, closed.days
+    return 0, 0
+
+
 # --- the marketplace and the clock (domain 5.3, 10) -------------------------------------------------------
 
 

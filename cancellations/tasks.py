@@ -19,6 +19,12 @@ def warn_of_late_orders() -> int:
     return actions.warn_late(now=queries.database_now())
 
 
+@shared_task(soft_time_limit=540, time_limit=600)
+def apply_closures() -> int:
+    """Give orders the days of the closures that reach them. Harmless beside itself, and late."""
+    return actions.apply_closures(now=queries.database_now())
+
+
 @shared_task
 def remind_of_requests() -> int:
     """Remind shops of requests that wait for an answer. Harmless beside itself, and late."""

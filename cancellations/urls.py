@@ -26,6 +26,7 @@ buyer = [
 help_pages = [
     path("cancelling-orders/", help_views.cancelling, name="cancelling"),
     path("cancelling-several-orders/", help_views.cancelling_several, name="cancelling-several"),
+    path("order-report-columns/", help_views.report_columns, name="report-columns"),
     path("questions-about-cancelling/", help_views.questions, name="questions"),
     path("for-buyers/cancelling-orders/", help_views.for_buyers, name="for-buyers"),
 ]

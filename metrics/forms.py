@@ -147,7 +147,7 @@ class RehearsalForm(forms.Form):
 
     def clean(self):
         """What is watched begins before the target."""
-        cleaned = super().clean()
+        cleaned = super().clean() or self.cleaned_data
         target, watch = cleaned.get("rate_target"), cleaned.get("rate_watch")
         if target is not None and watch is not None and watch > target:
             self.add_error("rate_watch", WATCH_AFTER_TARGET)

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 
 from accounts.actors import Door, Role
 from accounts.queries import people_named, shops_named
@@ -95,6 +95,12 @@ def overdue(now: datetime) -> QuerySet[Order]:
 def order_of_seller(seller_id: int, number: str) -> Order | None:
     """The shop's order of this number with items and recipient; None for unknown and for another shop's."""
     return _whole(Order.objects.filter(seller_id=seller_id, number=number))
+
+
+def earliest_placed(seller_id: int, *, changed_since: datetime) -> datetime | None:
+    """When the earliest of the shop's orders that changed since then was placed (index `orders_by_last_update`)."""
+    changed = Order.objects.filter(seller_id=seller_id, last_updated_at__gte=changed_since)
+    return changed.aggregate(earliest=Min("placed_at"))["earliest"]
 
 
 def orders_by_number(seller_id: int, numbers: Sequence[str]) -> list[Order]:

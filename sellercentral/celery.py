@@ -24,6 +24,11 @@ app.conf.beat_schedule = {
         "schedule": settings.SWEEP_SECONDS,
         "options": {"expires": settings.SWEEP_SECONDS},
     },
+    "apply-closures": {
+        "task": "cancellations.tasks.apply_closures",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     # Warnings begin at nine o'clock; whichever run comes first after it tells them.
     "warn-of-late-orders": {
         "task": "cancellations.tasks.warn_of_late_orders",

@@ -6,6 +6,7 @@ target (wall 2). What was decided under the lock is written together with its ev
 
 from .bulk import ORDERS_AT_ONCE, ORDERS_PER_BULK, enqueue_bulk, run_bulk, start_bulk
 from .cancelling import cancel
+from .closures import apply_closures
 from .excluding import exclude
 from .policies import start_policy
 from .requests import decline, request_cancellation, save_settled, see_requests, settle_request, withdraw
@@ -22,6 +23,7 @@ __all__ = [
     "DeclineTarget",
     "RequestTarget",
     "WithdrawTarget",
+    "apply_closures",
     "approve_by_rules",
     "cancel",
     "cancel_overdue",

@@ -40,6 +40,12 @@ def cancelling_several(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+def report_columns(request: HttpRequest) -> HttpResponse:
+    """注文レポートの項目を追加または削除する: what each additional column says (domain 13)."""
+    return _page(request, "help/report_columns.html", _("注文レポートの項目を追加または削除する"))
+
+
+@require_safe
 def for_buyers(request: HttpRequest) -> HttpResponse:
     """注文のキャンセルについて, for buyers (domain 6)."""
     return _page(request, "help/for_buyers.html", _("注文のキャンセルについて"))

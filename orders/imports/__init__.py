@@ -18,6 +18,7 @@ from django.db import transaction
 from accounts.actors import Actor, Door, Role
 from accounts.models import Seller
 from cancellations.queries import rules_at
+from metrics.actions import correct_snapshots
 from orders import import_records as records
 from orders import queries
 from orders.files import OrderFile, Unreadable
@@ -143,7 +144,17 @@ def _run(order_import: Import, file: OrderFile, progress: Progress, clock: Calla
             take_over_chunk(order_import, chunk, taking)
             done += chunk.lines
         progress(done, total)
+    _correct_rates(order_import, clock)
     records.finish(order_import, now=clock())
+
+
+def _correct_rates(order_import: Import, clock: Callable[[], datetime]) -> None:
+    """Orders of days gone by change what the rate of those days was: their snapshots say so beside what they kept."""
+    earliest = queries.earliest_placed(order_import.seller_id, changed_since=order_import.started_at)
+    today = queries.local_day(clock())
+    if earliest is not None and queries.local_day(earliest) < today:
+        since = queries.local_day(earliest)
+        correct_snapshots(seller_id=order_import.seller_id, since=since, until=today)
 
 
 def _name_of_starter(order_import: Import) -> str:

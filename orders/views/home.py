@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.access import ShopRequest, last_visit, seller_page
 from accounts.actors import Role
+from cancellations.closure_queries import closures_told
 from cancellations.queries import rules_at
 from messaging.queries import unread_threads
 from metrics.queries import forecast_of, parts_of_rate, standing_from, window_at
@@ -57,6 +58,7 @@ def home(request: ShopRequest) -> HttpResponse:
             "rate": rate,
             "limit": short(rate.target.limit),
             "forecast": forecast,
+            "closures": closures_told(now),
             "ship_today": count_due_on(seller_id, local_day(now), cap=lists.CHIP_CAP),
             "asked": standings[: len(asked)],
             "due": standings[len(asked) : len(asked) + len(due)],

@@ -12,10 +12,11 @@ from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from accounts.models import Membership
-from cancellations.models import BuyerReason
+from cancellations.models import BuyerReason, Closure
+from metrics.actions import Evidence, open_dispute
 from orders.admin.acts import ACTS
 from tests import factories
-from tests.cast import Cast
+from tests.cast import LATER, Cast
 from tests.security.access import ADDED_BY_HAND, CHANGED_BY_HAND, routes
 from tests.security.cast import everything
 
@@ -113,6 +114,37 @@ def policy(cast: Cast, admin: Client) -> Form:
     return written(admin, "cancellations_policyversion_add", **words, reason="規約の改定")
 
 
+def new_closure(cast: Cast, admin: Client) -> Form:
+    today = timezone.localdate().isoformat()
+    words = {"first_day": today, "last_day": today, "reason_ja": "台風", "reason_en": "Typhoon"}
+    return written(admin, "cancellations_closure_add", **words)
+
+
+def closure(cast: Cast, admin: Client) -> Form:
+    today = timezone.localdate()
+    row = Closure.objects.create(
+        first_day=today, last_day=today, reason_ja="台風", reason_en="Typhoon", added_at=timezone.now()
+    )
+    return written(admin, "cancellations_closure_change", row.pk, reason_ja="大雪")
+
+
+def dispute(cast: Cast, admin: Client) -> Form:
+    order = cast.order(1)
+    cast.cancel(order)
+    made = open_dispute(
+        seller_id=cast.shop.pk,
+        cancellation_id=order.cancellations.get().pk,
+        text="在庫はありました。",
+        evidence=Evidence(),
+        by=cast.seller,
+        now=LATER,
+    )
+    return reverse("admin:metrics_dispute_decide", args=[made.pk]), {
+        "decision": "grant",
+        "reason": "記録を確認しました",
+    }
+
+
 def mail_text(cast: Cast, admin: Client) -> Form:
     return written(admin, "events_mailtext_edit", "m01", "ja", subject="件名")
 
@@ -140,6 +172,9 @@ FORMS: dict[str, Callable[[Cast, Client], Form]] = {
     "reason": reason,
     "new reason": new_reason,
     "policy": policy,
+    "closure": closure,
+    "new closure": new_closure,
+    "dispute": dispute,
     "mail text": mail_text,
     "preview": preview,
     "order file": order_file,
@@ -162,7 +197,12 @@ def test_every_form_of_the_admin_is_tried_here(cast, admin):
         "view_on_site",
         "password_change_done",
     }
-    looks |= {"events_sentmail_html", "events_delivery_retry"}
+    looks |= {
+        "events_sentmail_html",
+        "events_delivery_retry",
+        "metrics_dispute_file",
+        "metrics_ratestate_rehearse",
+    }
     expected |= {
         name
         for name in routes()
@@ -226,9 +266,22 @@ def test_b33_what_cannot_be_stored_is_named_and_changes_nothing(cast, admin, nam
 
 
 # The fields of all forms in which somebody writes.
-TEXTS = {"note", "reason", "email", "name", "merchant_id", "label_ja", "label_en", "code", "subject", "lead"}
+TEXTS = {
+    "note",
+    "reason",
+    "reason_ja",
+    "reason_en",
+    "email",
+    "name",
+    "merchant_id",
+    "label_ja",
+    "label_en",
+    "code",
+    "subject",
+    "lead",
+}
 # Those of one line, which stand in heads of mails, in lists and in files.
-LINES = {"email", "name", "merchant_id", "label_ja", "label_en", "code", "subject"}
+LINES = {"email", "name", "merchant_id", "label_ja", "label_en", "code", "subject", "reason_ja", "reason_en"}
 
 
 @pytest.mark.parametrize("name", FORMS)

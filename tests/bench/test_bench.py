@@ -34,6 +34,8 @@ ROWS = {
     *(f"page.{page}.against_first" for page in AGAINST_FIRST),
     "page.search.common",
     *(f"talks.{key}" for key in ("first", "unread", "wish", "deep", "common", "some", "rare", "none", "old")),
+    "rate",
+    "snapshots",
     "page.first_sight",
     "page.statements",
     "cancel",

@@ -18,12 +18,14 @@ from accounts.models import LoginAttempt, User
 from accounts.passwords import link_for
 from cancellations import actions as cancelling
 from cancellations.actions import CancelTarget, DeclineTarget, RequestTarget
-from cancellations.models import PolicyVersion
+from cancellations.models import Closure, PolicyVersion
 from cancellations.policy import DeclineReason, Reason
 from events.models import Delivery, IdempotencyKey, MailText
 from messaging.actions import MessageTarget, send
 from messaging.files import File, Kind
 from messaging.rules import Topic
+from metrics.actions import Evidence, look_at_states, open_dispute, take_missing_snapshots
+from metrics.models import Dispute
 from orders.admin import acts
 from orders.models import Import, ImportLine
 from payments.incoming import take_notice
@@ -52,7 +54,15 @@ JUMPS = """() => new Promise(done => {
   requestAnimationFrame(() => requestAnimationFrame(() => done(sum)));
 })"""
 # Answers for machines, and addresses that show no page of their own.
-NO_PAGES = {"health-live", "health-ready", "health-status", "seller:message-file", "buyer:message-file"}
+NO_PAGES = {
+    "health-live",
+    "health-ready",
+    "health-status",
+    "seller:message-file",
+    "buyer:message-file",
+    "seller:rate-download",
+    "seller:dispute-file",
+}
 # Besides: what is a mail in a tab of its own, and what comes after an act.
 NO_PAGES_OF_ADMIN = {
     "admin:jsi18n",
@@ -62,6 +72,7 @@ NO_PAGES_OF_ADMIN = {
     "admin:password_change_done",
     "admin:events_sentmail_html",
     "admin:events_mailtext_preview",
+    "admin:metrics_dispute_file",
 }
 
 
@@ -120,6 +131,19 @@ def pages(floor) -> list[tuple[User | None, str]]:
         send(targets=[MessageTarget(order.pk, topic, text, files=enclosed)], by=by, now=now)
     cancelled = floor.order(minutes_ago=130)
     cancelling.cancel(targets=[CancelTarget(cancelled.pk, Reason.NO_INVENTORY, memo="棚卸し")], by=seller, now=now)
+    asked_for = floor.order(minutes_ago=130)
+    ask(asked_for)
+    cancelling.cancel(targets=[CancelTarget(asked_for.pk, Reason.OTHER)], by=seller, now=now)
+    contested = cancelled.cancellations.get()
+    take_missing_snapshots(now=now)
+    dispute = open_dispute(
+        seller_id=floor.shop.pk,
+        cancellation_id=contested.pk,
+        text="棚卸しの誤りでした。",
+        evidence=Evidence(events=[contested.event_id], files=enclosed),
+        by=seller,
+        now=now,
+    )
     late = floor.order(minutes_ago=60, ship_by=(now - timedelta(days=6)).date())
     kept = floor.order(minutes_ago=60, items=[item(buyer_cancelable=False, not_cancelable_reason="名入れのため")])
 
@@ -178,6 +202,16 @@ def pages(floor) -> list[tuple[User | None, str]]:
         f"/seller/orders/cancel/?order={plain.number}&order={whole.number}&order={shipped.number}&order=1",
         *(f"/seller/orders/cancel/{each.pk}/" for each in bulks),
     ]
+    of_seller += [
+        "/seller/performance/",
+        "/seller/performance/cancellation-rate/",
+        "/seller/performance/cancellation-rate/?show=orders",
+        "/seller/performance/cancellation-rate/?show=others&at=2026-01-01T00:00",
+        "/seller/performance/disputes/",
+        f"/seller/performance/disputes/{dispute.pk}/",
+        f"/seller/performance/disputes/new/{asked_for.cancellations.get().pk}/",
+        f"/seller/performance/disputes/new/{contested.pk}/",
+    ]
     of_buyer = ["/account/", "/account/orders/", "/account/orders/?q=zzz", "/account/test-order/"]
     of_buyer += [
         f"/account/orders/{each.number}/" for each in (fresh, whole, declined, partly, shipped, cancelled)
@@ -198,11 +232,13 @@ def pages(floor) -> list[tuple[User | None, str]]:
         f"/seller/orders/{plain.number}/cancel/",
         "/help/",
         "/help/cancelling-orders/",
+        "/help/cancellation-rate/",
     ]
     of_buyer += ["/account/preferences/", "/help/for-buyers/cancelling-orders/"]
     visitors = ["/login/", "/login/?ended=1", "/help/", "/help/questions-about-cancelling/"]
     visitors += [
         "/help/cancelling-several-orders/",
+        "/help/order-report-columns/",
         "/login/?renewed=1",
         "/login/password/",
         "/login/password/?sent=1",
@@ -237,6 +273,9 @@ def pages_of_operators(floor, order) -> list[str]:
     reason = RefundReason.RETURN.value
     given = {"amount": 1, "currency": "JPY", "reason": reason, "requested_at": now}
     Refund.objects.create(order=charge.order, charge=charge, idempotency_key="r", **given)
+    look_at_states(now=now, every=True)
+    today = timezone.localdate(now)
+    Closure.objects.create(first_day=today, last_day=today, reason_ja="台風", reason_en="Typhoon", added_at=now)
     take_notice(Notice("n-1", About.REFUND, "nobody", "re_1", succeeded=True), provider="test", now=now)
     paths = ["/admin/", "/admin/password_change/", "/admin/orders/", "/admin/events/mailtext/m04/en/edit/"]
     for model in django_admin.site._registry:
@@ -254,6 +293,8 @@ def pages_of_operators(floor, order) -> list[str]:
         reverse("admin:accounts_user_change", args=[floor.alice.pk]),
         reverse("admin:auth_user_password_change", args=[floor.alice.pk]),
         reverse("admin:accounts_user_reset_second_factor", args=[floor.alice.pk]),
+        reverse("admin:metrics_dispute_decide", args=[Dispute.objects.get().pk]),
+        f"{reverse('admin:metrics_ratestate_rehearse')}?rate_target=5&rate_watch=1&rate_min_orders=1",
         f"{reverse('admin:orders_order_changelist')}?q=zzz",
         f"{reverse('admin:events_delivery_changelist')}?state=FAILED",
     ]

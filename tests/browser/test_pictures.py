@@ -26,8 +26,8 @@ LARGEST = 250_000
 DESK, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 # 1056 leaves 1000 for what stands between the edges of the page.
 STEP = {"width": 1056, "height": 900}
-README = ("home", "orders", "order", "buyer-request", "phone")
-HELP = ("step-2", "step-3", "step-4")
+README = ("home", "orders", "order", "rate", "buyer-request", "phone")
+HELP = ("step-2", "step-3", "step-4", "rate")
 RING = "outline: 4px solid #c2410c; outline-offset: 3px; border-radius: 6px;"
 
 
@@ -123,6 +123,7 @@ def test_pictures_of_the_readme(shop, live_server, look, take, language):
         ("home", "/seller/"),
         ("orders", "/seller/orders/?requested=1"),
         ("order", f"/seller/orders/{asked_whole().number}/"),
+        ("rate", "/seller/performance/cancellation-rate/"),
     ):
         seller.goto(live_server.url + path)
         take(seller, "docs/screenshots", f"{name}.{language}.png")
@@ -149,6 +150,10 @@ def test_pictures_of_the_help_pages(shop, live_server, look, take, language):
     reason = page.locator("#id_reason")
     mark(reason)
     take(page, "static/help", f"step-4.{language}.png", clip=around(page, reason, above=120), full_page=True)
+    wide = look("alice@seller.example", language, DESK)
+    wide.goto(f"{live_server.url}/seller/performance/cancellation-rate/")
+    value = wide.locator(".rate")
+    take(wide, "static/help", f"rate.{language}.png", clip=around(wide, value, above=12), full_page=True)
 
 
 def test_every_picture_is_kept_and_small():

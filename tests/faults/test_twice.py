@@ -12,12 +12,14 @@ from django.utils.module_loading import import_string
 from accounts.actors import Actor, Door, Role
 from accounts.passwords import ask_for_link
 from cancellations.actions import CancelTarget, set_shop_rules, start_bulk
+from cancellations.models import Closure
 from cancellations.policy import Reason, ShopRules
 from events.actions import once, subscriptions
 from events.models import Delivery
 from messaging.actions import MessageTarget, keep_files, send
 from messaging.files import File, Kind
 from messaging.rules import Topic
+from metrics.actions import Evidence, decide, look_again, open_dispute
 from orders import imports
 from payments.incoming import take_notice
 from payments.models import ProviderNotice
@@ -74,6 +76,13 @@ def a_story(cast: Cast) -> None:
         send(targets=[MessageTarget(partly.pk, Topic.CANCEL, "キャンセルについて")], by=by, now=now)
     refund(targets=[RefundTarget(partly.pk, RefundReason.RETURN, beside=Decimal(1))], by=cast.seller, now=now)
     cast.order(2, placed_at=now - timedelta(days=40))
+    contested = cast.order(2, placed_at=early)
+    cast.cancel(contested, now=now)
+    record = contested.cancellations.get().pk
+    made = open_dispute(
+        seller_id=cast.shop.pk, cancellation_id=record, text="誤り", evidence=Evidence(), by=cast.seller, now=now
+    )
+    decide(dispute_id=made.pk, grant=False, reason="記録のとおり", by=cast.operator, now=now)
     for days_late in (3, 6):
         late = cast.order(2, placed_at=now - timedelta(days=9), ship_by=(now - timedelta(days=days_late)).date())
         cast.request(late, now=now - timedelta(hours=30))
@@ -83,6 +92,7 @@ def warned_and_reminded() -> None:
     """What only the timetable brings about."""
     app.tasks["cancellations.tasks.warn_of_late_orders"]()
     app.tasks["cancellations.tasks.remind_of_requests"]()
+    app.tasks["metrics.tasks.take_snapshots"]()
 
 
 def a_bulk(cast: Cast) -> int:
@@ -124,7 +134,25 @@ def nothing(cast: Cast) -> tuple:
     return ()
 
 
+def a_closure(cast: Cast) -> None:
+    """A day on which nobody can send, and an order that was to leave on it."""
+    now = timezone.now()
+    today = timezone.localdate(now)
+    cast.order(1, placed_at=now - timedelta(hours=2), ship_by=today)
+    Closure.objects.create(first_day=today, last_day=today, reason_ja="台風", reason_en="Typhoon", added_at=now)
+
+
+def a_named_shop(cast: Cast) -> None:
+    """A shop with a cancellation that counts, named for a look."""
+    now = timezone.now()
+    cast.cancel(cast.order(1, placed_at=now - timedelta(hours=2)), now=now)
+    look_again(seller_id=cast.shop.pk)
+
+
 TASKS: dict[str, Callable[[Cast], tuple]] = {
+    "cancellations.tasks.apply_closures": lambda cast: (a_closure(cast), ())[1],
+    "metrics.tasks.take_snapshots": nothing,
+    "metrics.tasks.look_at_states": lambda cast: (a_named_shop(cast), ())[1],
     "cancellations.tasks.cancel_overdue_orders": nothing,
     "cancellations.tasks.warn_of_late_orders": nothing,
     "cancellations.tasks.remind_of_requests": nothing,

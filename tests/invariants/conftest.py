@@ -12,6 +12,7 @@ from cancellations.models import BulkCancellation, BulkCancellationLine
 from cancellations.policy import DeclineReason, Interlock, Reason
 from events.actions import deliver_due
 from events.models import Delivery
+from metrics.actions import Evidence, decide, open_dispute, take_missing_snapshots
 from orders.models import Order
 from shipments.actions import ConfirmTarget, confirm_shipment
 from tests import factories
@@ -34,6 +35,7 @@ class Shop:
 def shop(db, monkeypatch) -> Shop:
     """Orders in every state, with requests, cancellations, shipments, money and history."""
     monkeypatch.setattr("cancellations.notices.send", lambda mail, delivery, now: None)
+    monkeypatch.setattr("metrics.notices.send", lambda mail, delivery, now: None)
     monkeypatch.setattr("shipments.notices.send", lambda mail, delivery, now: None)
     seller = factories.shop()
     alice = factories.member(seller, Membership.Role.OWNER, "alice@seller.example", "中村 葵")
@@ -126,6 +128,18 @@ def shop(db, monkeypatch) -> Shop:
         counted=True,
     )
     cancelling.cancel_overdue(now=due)
+    deliver(due)
+    take_missing_snapshots(now=due)
+    counted = {name: orders[name].cancellations.get() for name in ("counted", "shipped")}
+    made = open_dispute(
+        seller_id=seller.pk,
+        cancellation_id=counted["shipped"].pk,
+        text="在庫はありました。",
+        evidence=Evidence(),
+        by=by_seller,
+        now=due,
+    )
+    decide(dispute_id=made.pk, grant=True, reason="確認", by=factories.operator_actor(), now=due)
     deliver(due)
     assert set(Delivery.objects.values_list("state", flat=True)) == {"DELIVERED"}
     return Shop(seller, {name: Order.objects.get(pk=order.pk) for name, order in orders.items()}, due)

@@ -342,6 +342,33 @@ PLANTED = [
         "SELECT id FROM events_event WHERE order_id = {unshipped}",
     ),
     (
+        "INV-28",
+        "a snapshot that counts one order too many",
+        (
+            "UPDATE metrics_ratesnapshot SET corrected_counted = NULL, corrected_denominator = NULL"
+            " WHERE day = '2026-07-02'"
+        ),
+        "SELECT id FROM metrics_ratesnapshot WHERE day = '2026-07-02'",
+    ),
+    (
+        "INV-28",
+        "a snapshot that misses an order",
+        "UPDATE metrics_ratesnapshot SET corrected_denominator = 2 WHERE day = '2026-07-02'",
+        "SELECT id FROM metrics_ratesnapshot WHERE day = '2026-07-02'",
+    ),
+    (
+        "INV-41",
+        "a cancellation taken out without a decision",
+        "UPDATE cancellations_cancellation SET excluded = true WHERE order_id = {counted}",
+        "SELECT id FROM cancellations_cancellation WHERE order_id = {counted}",
+    ),
+    (
+        "INV-41",
+        "a granted dispute whose cancellation still counts",
+        "UPDATE cancellations_cancellation SET excluded = false WHERE excluded",
+        "SELECT cancellation_id FROM metrics_dispute",
+    ),
+    (
         "INV-32",
         "a cancellation counted against the rule",
         "UPDATE cancellations_cancellation SET counted = true WHERE order_id = {approved}",

@@ -90,6 +90,8 @@ ACCESS = {
     "help:cancelling": page(EVERYBODY),
     "help:cancelling-several": page(EVERYBODY),
     "help:questions": page(EVERYBODY),
+    "help:rate": page(EVERYBODY),
+    "help:report-columns": page(EVERYBODY),
     "help:for-buyers": page(EVERYBODY),
     "health-live": page(EVERYBODY),
     "health-ready": page(EVERYBODY),
@@ -119,6 +121,13 @@ ACCESS = {
     "seller:order-packing-slip": of_seller("asked"),
     "seller:packing-slips": page(SHOP_PEOPLE),
     "seller:pick-list": page(SHOP_PEOPLE),
+    "seller:performance": page(SHOP_PEOPLE),
+    "seller:rate": page(SHOP_PEOPLE),
+    "seller:rate-download": page(SHOP_PEOPLE),
+    "seller:disputes": page(SHOP_PEOPLE),
+    "seller:dispute-new": Rule(MAY_ACT, READ | POST, done=200, row="counted", owners=cast.OF_SELLER),
+    "seller:dispute": Rule(SHOP_PEOPLE, row="dispute", owners=cast.OF_SELLER),
+    "seller:dispute-file": Rule(SHOP_PEOPLE, row="dispute-file", owners=cast.OF_SELLER),
     "buyer:account": page(SIGNED_IN),
     "buyer:preferences": page(SIGNED_IN, methods=READ | POST, done=200),
     "buyer:orders": page(SIGNED_IN),
@@ -144,7 +153,7 @@ def address_of(name: str, about: str | int | tuple[str, int]) -> str:
 # --- the admin --------------------------------------------------------------------------------------------
 
 # Rows that operators write by hand; all others are written by acts alone and are read-only here (S-51).
-CHANGED_BY_HAND = {"accounts.user", "accounts.seller", "cancellations.buyerreason"}
+CHANGED_BY_HAND = {"accounts.user", "accounts.seller", "cancellations.buyerreason", "cancellations.closure"}
 # A version of the policy is added and never changed; adding an import is uploading its file.
 ADDED_BY_HAND = CHANGED_BY_HAND | {"cancellations.policyversion", "orders.import"}
 STAFF_PAGES = {
@@ -169,6 +178,9 @@ def admin_access() -> dict[str, frozenset[str]]:
         "admin:orders_order_act": operator,
         "admin:orders_order_recipient": operator,
         "admin:events_delivery_retry": nobody,
+        "admin:metrics_dispute_decide": operator,
+        "admin:metrics_dispute_file": operator,
+        "admin:metrics_ratestate_rehearse": operator,
         "admin:accounts_user_reset_second_factor": operator,
         "admin:events_sentmail_html": operator,
         "admin:events_mailtext_edit": operator,

@@ -15,12 +15,13 @@ from django.utils import timezone
 
 from accounts.models import Membership, Seller, User
 from accounts.passwords import link_for
-from cancellations.actions import CancelTarget, RequestTarget, request_cancellation, start_bulk
+from cancellations.actions import CancelTarget, RequestTarget, cancel, request_cancellation, start_bulk
 from cancellations.policy import Interlock, Reason
 from messaging.actions import MessageTarget, send
 from messaging.files import File, Kind
 from messaging.models import Attachment
 from messaging.rules import Topic
+from metrics.actions import Evidence, open_dispute
 from orders.models import Order
 from shipments.actions import ConfirmTarget, confirm_shipment
 from tests import factories
@@ -65,7 +66,7 @@ class Cast:
     orders: dict[str, Order]
     now: datetime
     # Keys of other rows of alice's shop that a page is about.
-    rows: dict[str, int | str | tuple[str, int]] = field(default_factory=dict)
+    rows: dict[str, int | str | tuple[str | int, int]] = field(default_factory=dict)
     _clients: dict[str, Client] = field(default_factory=dict)
 
     def client(self, role: str, **more) -> Client:
@@ -118,6 +119,21 @@ def gather() -> Cast:
     said = MessageTarget(cast.orders["charged"].pk, Topic.OTHER, "よろしくお願いします。", files=(PAPER,))
     send(targets=[said], by=factories.buyer_actor(people[BUYER]), now=now)
     cast.rows["file"] = (cast.orders["charged"].number, Attachment.objects.get().pk)
+    counted = place(seller, people[BUYER], placed_at=now - timedelta(hours=4))
+    cancel(targets=[CancelTarget(counted.pk, Reason.NO_INVENTORY)], by=by, now=now)
+    contested = place(seller, people[BUYER], placed_at=now - timedelta(hours=5))
+    cancel(targets=[CancelTarget(contested.pk, Reason.OTHER)], by=by, now=now)
+    cast.rows["counted"] = counted.cancellations.get().pk
+    dispute = open_dispute(
+        seller_id=seller.pk,
+        cancellation_id=contested.cancellations.get().pk,
+        text="在庫はありました。",
+        evidence=Evidence(files=(PAPER,)),
+        by=by,
+        now=now,
+    )
+    cast.rows["dispute"] = dispute.pk
+    cast.rows["dispute-file"] = (dispute.pk, dispute.files.get().pk)
     cast.rows["link"] = link_for(people[BUYER], now=now)
     return cast
 
