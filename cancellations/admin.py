@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django import forms
@@ -22,6 +23,7 @@ from accounts.admin.base import note
 from accounts.admin.forms import reason_field
 from accounts.duties import Duty
 from events.wording import ROLES
+from orders.places import PREFECTURES
 from orders.queries import local_day
 
 from .actions import start_policy
@@ -37,7 +39,7 @@ from .models import (
     SweepRun,
 )
 from .queries import buyer_reasons, first_rules, rules_at, sweep_health
-from .wording import sentence
+from .wording import area_words, areas, sentence
 
 
 class RequestItemInline(ReadOnlyInline):
@@ -159,6 +161,8 @@ class StartOfPolicy(AdminSplitDateTime):
             box.attrs["aria-label"] = name
 
 
+# English name → as addresses write it.
+AREAS = {english: area for area, english in PREFECTURES.items()}
 # What a closure may last, and how far its orders are counted in a list.
 LONGEST_CLOSURE = timedelta(days=60)
 COUNTED_TO = 1000
@@ -195,9 +199,13 @@ class PolicyVersionForm(forms.ModelForm):
 
 
 def _values_at(moment: datetime) -> dict[str, Any]:
-    """What rules at a moment, by the names of a version's columns."""
+    """What rules at a moment, by the names of a version's columns; percentages as text, which every log can keep."""
     rules = asdict(rules_at(moment))
-    return {name: value for name, value in rules.items() if name != "version"}
+    return {
+        name: f"{value}" if isinstance(value, Decimal) else value
+        for name, value in rules.items()
+        if name != "version"
+    }
 
 
 @admin.register(PolicyVersion)
@@ -275,6 +283,10 @@ class ClosureForm(forms.ModelForm):
             "last_day": forms.DateInput(attrs={"type": "date"}),
         }
 
+    area = forms.TypedChoiceField(
+        label=_("お届け先の都道府県"), choices=areas, coerce=AREAS.__getitem__, required=False
+    )
+
     def clean(self):
         """It ends after its start, and not in the past; a slip of the hand shall not stop a year's business."""
         cleaned = super().clean() or self.cleaned_data
@@ -294,9 +306,13 @@ class ClosureAdmin(OperatorAdmin):
 
     duty = Duty.POLICY
     form = ClosureForm
-    list_display = ["first_day", "last_day", "area", "reason_ja", "is_active", "granted"]
+    list_display = ["first_day", "last_day", "where", "reason_ja", "is_active", "granted"]
     list_display_links = ["first_day"]
     ordering = ["-id"]
+
+    @admin.display(description=_("お届け先の都道府県"))
+    def where(self, closure: Closure) -> str:
+        return area_words(closure.area)
 
     @admin.display(description=_("延長した注文"))
     def granted(self, closure: Closure) -> str:
@@ -305,7 +321,11 @@ class ClosureAdmin(OperatorAdmin):
         return f"{COUNTED_TO}+" if count > COUNTED_TO else str(count)
 
     def get_readonly_fields(self, request, obj=None):
-        return ["first_day", "last_day", "area"] if obj else []
+        return ["first_day", "last_day", "where"] if obj else []
+
+    def get_fields(self, request, obj=None):
+        days = ["first_day", "last_day", "where" if obj else "area"]
+        return [*days, "reason_ja", "reason_en", "is_active"]
 
     def save_model(self, request, obj, form, change) -> None:
         """The timetable gives the days within a minute."""

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Seller
 from events.models import Event
 from orders.models import Order, OrderItem
-from orders.rules import PREFECTURES
+from orders.places import PREFECTURES
 
 from . import policy
 
@@ -405,9 +405,7 @@ class Closure(models.Model):
     first_day = models.DateField(_("開始日"))
     last_day = models.DateField(_("終了日"))
     # Of the recipient; everywhere without it.
-    area = models.CharField(
-        _("お届け先の都道府県"), max_length=10, blank=True, choices=[(each, each) for each in PREFECTURES]
-    )
+    area = models.CharField(_("お届け先の都道府県"), max_length=10, blank=True)
     reason_ja = models.CharField(_("理由（日本語）"), max_length=200)
     reason_en = models.CharField(_("理由（英語）"), max_length=200)
     is_active = models.BooleanField(_("有効"), default=True)
@@ -417,7 +415,8 @@ class Closure(models.Model):
         verbose_name = verbose_name_plural = _("休業日")
         indexes = [models.Index(fields=["last_day"], name="closures_by_end", condition=Q(is_active=True))]
         constraints = [
-            models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="closure_ends_after_its_start")
+            models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="closure_ends_after_its_start"),
+            models.CheckConstraint(condition=Q(area__in=["", *PREFECTURES]), name="area_is_a_prefecture"),
         ]
 
     def __str__(self) -> str:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from django.conf import settings
-from django.utils.translation import gettext, ngettext, override
+from django.utils.translation import get_language, gettext, ngettext, override
 from django.utils.translation import gettext_lazy as _
+
+from orders.places import PREFECTURES
 
 from .models import Cancellation
 from .policy import TABLE, Reason, Refusal, Who
@@ -159,6 +161,18 @@ def reason_label(reason: str) -> str:
 def reasons(of: tuple[Reason, ...]) -> list[tuple[str, str]]:
     """Choices of a drop-down of reasons, in their order."""
     return [(reason.value, reason_label(reason)) for reason in of]
+
+
+def areas() -> list[tuple[str, str]]:
+    """Where a closure holds, for a choice: everywhere, or one prefecture by its English name."""
+    return [("", gettext("すべての地域")), *((english, area_words(area)) for area, english in PREFECTURES.items())]
+
+
+def area_words(area: str) -> str:
+    """A prefecture in the reader's language; everywhere without one."""
+    if not area:
+        return gettext("すべての地域")
+    return PREFECTURES[area] if (get_language() or "").startswith("en") else area
 
 
 def who(row_who: Who) -> str:

@@ -1,6 +1,7 @@
 """M-21 and M-22; and the listener that names a shop whose rate may have changed."""
 
 from datetime import datetime
+from functools import partial
 
 from django.urls import reverse
 
@@ -41,7 +42,7 @@ def mail_worsening(delivery: Delivery, *, now: datetime) -> None:
                 "is_watch": state == State.WATCH,
                 "standing": standing,
                 "limit": short(standing.target.limit),
-                "rows": [{"cancellation": each, "why": why(each)} for each in listed],
+                "rows": [{"cancellation": each, "why": partial(why, each)} for each in listed],
                 "leaves_at": leaves_window_at(
                     listed[0].cancelled_at, days=standing.target.window_days, zone=zone()
                 )

@@ -372,10 +372,38 @@ def _sample(mail: str, now: datetime) -> dict[str, Any]:
         "refunded_on": now,
         "not_charged": True,
         "n": 3,
-        "rows": [{"order": order, "request": request, "is_requested": True, "url": url}],
+        "rows": [
+            {
+                "order": order,
+                "request": request,
+                "is_requested": True,
+                "url": url,
+                "cancellation": SimpleNamespace(order=order),
+                "why": sentence("SEL-1", counted=True),
+            }
+        ],
         "unlisted": 2,
         "first_due_at": due,
         "any_requested": True,
+        **_sample_of_rate(now),
+    }
+
+
+def _sample_of_rate(now: datetime) -> dict[str, Any]:
+    """Invented facts about a shop's rate, and about a dispute that was granted."""
+    standing = SimpleNamespace(
+        shown="2.50%",
+        rate=SimpleNamespace(counted=1, orders=40),
+        window=SimpleNamespace(start=now - timedelta(days=6)),
+        at=now,
+    )
+    return {
+        "standing": standing,
+        "state_words": _("目標未達"),
+        "is_watch": False,
+        "limit": "2.5",
+        "leaves_at": now + timedelta(days=7),
+        "dispute": SimpleNamespace(state="GRANTED", decision_reason=_("見本のメッセージ")),
     }
 
 

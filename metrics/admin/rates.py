@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import operator_of
@@ -85,7 +85,7 @@ class RateStateAdmin(ReadOnlyAdmin):
         if len(values) < 2:
             return "—"
         drawn = chart.draw(values, limit=row.standing.target.limit, size=TREND, every=TREND_DAYS)
-        lines = "".join(format_html('<polyline points="{}"/>', line) for line in drawn.segments)
+        lines = format_html_join("", '<polyline points="{}"/>', ((line,) for line in drawn.segments))
         first, last = values[0].words, values[-1].words
         label = f"{jst_day(values[0].day)} {first} → {jst_day(values[-1].day)} {last}"
         return format_html(
@@ -97,7 +97,7 @@ class RateStateAdmin(ReadOnlyAdmin):
             drawn.right,
             drawn.target,
             drawn.target,
-            format_html(lines),
+            lines,
         )
 
     @admin.display(description=_("最後に知らせた状態"))

@@ -5,6 +5,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -28,7 +29,7 @@ from orders.outcomes import Refused
 from orders.queries import zone
 from orders.views.acts import answered_before, done_once
 from orders.views.history import Story
-from sellercentral.templatetags.portal import jst
+from sellercentral.templatetags.portal import moment
 
 SHOWN = 100
 # A message among the evidence is told by its beginning.
@@ -175,10 +176,11 @@ def _sent(request: ShopRequest, dispute_id: int, *, decided: bool) -> HttpRespon
 
 
 def _words(at, what: str) -> str:
-    return f"{jst(at)}　{what}"
+    return format_html("{} {}", moment(at), what)
 
 
 def _excerpt(message) -> str:
     who = _("購入者") if message.side == "BUYER" else _("出品者")
     text = " ".join(message.text.split())
-    return f"{who}：{text[:EXCERPT]}{'…' if len(text) > EXCERPT else ''}"
+    shown = f"{text[:EXCERPT]}…" if len(text) > EXCERPT else text
+    return _("%(who)s：%(text)s") % {"who": who, "text": shown}

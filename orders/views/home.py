@@ -15,6 +15,7 @@ from accounts.access import ShopRequest, last_visit, seller_page
 from accounts.actors import Role
 from cancellations.closure_queries import closures_told
 from cancellations.queries import rules_at
+from cancellations.wording import area_words
 from messaging.queries import unread_threads
 from metrics.queries import forecast_of, parts_of_rate, standing_from, window_at
 from metrics.wording import short
@@ -58,7 +59,7 @@ def home(request: ShopRequest) -> HttpResponse:
             "rate": rate,
             "limit": short(rate.target.limit),
             "forecast": forecast,
-            "closures": closures_told(now),
+            "closures": [(each, area_words(each.area)) for each in closures_told(now)],
             "ship_today": count_due_on(seller_id, local_day(now), cap=lists.CHIP_CAP),
             "asked": standings[: len(asked)],
             "due": standings[len(asked) : len(asked) + len(due)],

@@ -85,7 +85,7 @@ def test_the_page_leads_from_the_badge_to_the_chart_and_back_in_time(floor, visi
     expect(page.get_by_role("row", name=re.compile(r"\d{4}/\d{2}/\d{2} 1 83 1\.20%")).first).to_be_visible()
     past = timezone.localtime(timezone.now() - 9 * DAY).strftime("%Y-%m-%dT%H:%M")
     page.get_by_label("基準日時").fill(past)
-    page.get_by_role("button", name="表示", exact=True).click()
+    page.get_by_role("button", name="表示する", exact=True).click()
     expect(page.locator(".figure")).to_have_text("—")
     page.get_by_role("link", name="現在の値を表示").click()
     expect(page.locator(".figure")).to_have_text("1.20%")

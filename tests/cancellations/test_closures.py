@@ -20,6 +20,7 @@ from tests.factories import NOON
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_mails")]
 DAY = timedelta(days=1)
+OVER = date(2026, 6, 30)
 JULY = Closed(date(2026, 7, 4), date(2026, 7, 6))
 
 
@@ -91,9 +92,7 @@ def test_of_an_area_only_orders_that_are_sent_there_are_reached(cast):
     assert times(order)[0] == date(2026, 7, 8)
 
 
-@pytest.mark.parametrize(
-    "fields", [{"is_active": False}, {"last_day": date(2026, 6, 30), "first_day": date(2026, 6, 30)}]
-)
+@pytest.mark.parametrize("fields", [{"is_active": False}, {"last_day": OVER, "first_day": OVER}])
 def test_what_is_over_or_switched_off_gives_nothing(cast, fields):
     cast.order(1, ship_by=date(2026, 7, 4))
     closure(**fields)

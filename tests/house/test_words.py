@@ -14,6 +14,7 @@ DATA = (
     "orders/demo/",
     "messaging/rules.py",
     "orders/files/encoding.py",
+    "orders/places.py",
     "sellercentral/management/commands/portal.py",
     "sellercentral/settings.py",
 )

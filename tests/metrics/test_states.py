@@ -6,6 +6,7 @@ import pytest
 from django.core import mail as outbox
 
 from accounts.models import User
+from cancellations.actions import CancelTarget, cancel
 from cancellations.models import PolicyVersion
 from cancellations.policy import Reason
 from events.models import Delivery, SentMail
@@ -47,8 +48,6 @@ def test_a_cancellation_that_counts_names_its_shop_and_its_worse_state_is_mailed
 
 
 def test_of_many_cancellations_one_names_the_shop(cast):
-    from cancellations.actions import CancelTarget, cancel
-
     orders = cast.orders(5)
     cancel(targets=[CancelTarget(each.pk, Reason.OTHER) for each in orders], by=cast.seller, now=LATER)
     assert Delivery.objects.filter(listener="look_at_rate").count() == 1
@@ -129,7 +128,7 @@ def test_m21_says_rate_window_and_orders_in_the_readers_language(cast, language,
         assert "https://portal.example/seller/performance/cancellation-rate/" in words
         assert not WORDS_OF_TEMPLATES.search(words)
         if language == "en":
-            assert not JAPANESE.search(words)
+            assert not JAPANESE.search(words.replace(cast.shop.name, ""))
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
@@ -165,4 +164,4 @@ def test_m22_says_result_reason_and_the_new_rate(cast, language, grant, settings
         assert f"https://portal.example/seller/performance/disputes/{dispute.pk}/" in words
         assert not WORDS_OF_TEMPLATES.search(words)
         if language == "en":
-            assert not JAPANESE.search(words)
+            assert not JAPANESE.search(words.replace(cast.shop.name, ""))

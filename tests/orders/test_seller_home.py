@@ -131,4 +131,4 @@ def test_home_asks_as_much_for_one_order_as_for_many(cast: Cast, alice: Client):
             home(alice)
         counts.append(len(captured))
     assert counts[0] == counts[1]
-    assert counts[1] <= 14, [query["sql"][:90] for query in captured.captured_queries]
+    assert counts[1] <= 15, [query["sql"][:90] for query in captured.captured_queries]

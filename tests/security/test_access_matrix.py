@@ -221,6 +221,8 @@ def admin_address(name: str, row_of, cast: Cast) -> str:
         "admin:view_on_site": [1, 1],
         "admin:orders_order_act": [cast.orders["waiting"].pk, "cancel-fraud"],
         "admin:orders_order_recipient": [cast.orders["waiting"].pk],
+        "admin:metrics_dispute_decide": [cast.rows["dispute"]],
+        "admin:metrics_dispute_file": list(cast.rows["dispute-file"]),
         "admin:events_delivery_retry": [row_of(models["events_delivery"])],
         "admin:accounts_user_reset_second_factor": [cast.people[OWNER].pk],
         "admin:events_sentmail_html": [row_of(SentMail)],
