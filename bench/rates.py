@@ -23,9 +23,9 @@ from .verdict import Row
 SHOPS, ORDERS_OF_EACH = 10_000, 10
 # A shop's rate, and a day of all of them, against the same union as one bare statement.
 RATE_AT_MOST, SNAPSHOTS_AT_MOST = 5.0, 3.0
-# Policy and rate; a batch takes the policy, the shops' lock, the rows, and what begins and ends it.
+# Policy and rate; a batch finds its shops, takes the policy and their lock, writes, and names them for a look.
 RATE_STATEMENTS = 2
-STATEMENTS_OF_A_BATCH = 4
+STATEMENTS_OF_A_BATCH = 5
 
 _RATE = """
 WITH counted AS (

@@ -306,7 +306,7 @@ class ClosureAdmin(OperatorAdmin):
 
     duty = Duty.POLICY
     form = ClosureForm
-    list_display = ["first_day", "last_day", "where", "reason_ja", "is_active", "granted"]
+    list_display = ["first_day", "last_day", "where", "reason_ja", "is_active"]
     list_display_links = ["first_day"]
     ordering = ["-id"]
 
@@ -321,11 +321,11 @@ class ClosureAdmin(OperatorAdmin):
         return f"{COUNTED_TO}+" if count > COUNTED_TO else str(count)
 
     def get_readonly_fields(self, request, obj=None):
-        return ["first_day", "last_day", "where"] if obj else []
+        return ["first_day", "last_day", "where", "granted"] if obj else []
 
     def get_fields(self, request, obj=None):
         days = ["first_day", "last_day", "where" if obj else "area"]
-        return [*days, "reason_ja", "reason_en", "is_active"]
+        return [*days, "reason_ja", "reason_en", "is_active", *(["granted"] if obj else [])]
 
     def save_model(self, request, obj, form, change) -> None:
         """The timetable gives the days within a minute."""

@@ -42,5 +42,9 @@ def lock_reached(closure: Closure, *, limit: int) -> dict[int, Order]:
     if closure.area:
         orders = orders.filter(recipient__state=closure.area)
     given = ClosureGrant.objects.filter(closure=closure, order_id=OuterRef("pk"))
-    picked = list(orders.filter(~Exists(given)).order_by("pk").values_list("pk", flat=True)[:limit])
-    return order_queries.lock_orders(picked, skip_locked=True)
+    waiting = orders.filter(~Exists(given))
+    picked = list(waiting.order_by("ship_by_date", "pk").values_list("pk", flat=True)[:limit])
+    locked = order_queries.lock_orders(picked, skip_locked=True)
+    # Asked once more under the lock: another run, or whoever ended an order, may have been quicker.
+    still = set(waiting.filter(pk__in=locked).values_list("pk", flat=True))
+    return {key: order for key, order in locked.items() if key in still}

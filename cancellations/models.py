@@ -71,7 +71,7 @@ class PolicyVersion(models.Model):
         max_digits=5,
         decimal_places=2,
         default=Decimal("2.00"),
-        validators=[MinValueValidator(Decimal(0)), MaxValueValidator(Decimal(100))],
+        validators=[MinValueValidator(Decimal("0.01")), MaxValueValidator(Decimal(100))],
     )
     rate_window_days = models.PositiveIntegerField(
         _("キャンセル率の集計日数"), default=7, validators=[MinValueValidator(1), MaxValueValidator(90)]

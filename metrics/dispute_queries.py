@@ -6,6 +6,7 @@ from cancellations.models import Cancellation
 from cancellations.queries import facts_from
 from events.models import Event
 from messaging.models import Message
+from orders.models import Order
 
 from . import contest
 from .models import Dispute, DisputeFile
@@ -25,7 +26,9 @@ def record_of(cancellation: Cancellation) -> contest.Record:
     """What the rules of contesting look at in a cancellation, read with its disputes."""
     facts = facts_from(cancellation.facts)
     return contest.Record(
-        counts=cancellation.counted and not cancellation.excluded,
+        counts=cancellation.counted
+        and not cancellation.excluded
+        and cancellation.order.fulfillment_channel == Order.Channel.SELLER,
         cancelled_at=cancellation.cancelled_at,
         role=cancellation.role,
         reason=cancellation.reason,

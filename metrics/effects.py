@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from cancellations import policy
 
@@ -50,7 +51,11 @@ def change(prospect: Prospect, orders: list[OrderFacts]) -> Change:
     numbers = _("現在 %(now)s → %(after)s") % {"now": before.shown, "after": after.shown}
     once = ""
     if orders and all(prospect.counts_already(order.key) for order in orders):
-        once = _("この注文はすでにキャンセル率に含まれています。注文は1回だけ数えます。")
+        once = ngettext(
+            "この注文はすでにキャンセル率に含まれています。注文は1回だけ数えます。",
+            "これらの注文はすでにキャンセル率に含まれています。注文は1回だけ数えます。",
+            len(orders),
+        )
     return Change(numbers, becomes(before, after), once)
 
 

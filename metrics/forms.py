@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from cancellations.forms import WATCH_AFTER_TARGET
@@ -15,6 +17,7 @@ from messaging.forms import FilesField, keepable
 from .contest import LONGEST_TEXT, MOST_EVIDENCE, MOST_FILES
 from .rate import Target
 
+FIRST_YEAR = 2000
 AS_TYPED = "%Y-%m-%dT%H:%M"
 _NUMBER = {"required": _("数値を入力してください。"), "invalid": _("数値を入力してください。")}
 
@@ -29,6 +32,13 @@ class AtForm(forms.Form):
         widget=forms.DateTimeInput(format=AS_TYPED, attrs={"type": "datetime-local"}),
         error_messages={"invalid": _("基準日時を「2026/07/08 15:28」の形式で入力してください。")},
     )
+
+    def clean_at(self) -> datetime | None:
+        """Nothing was sold here before; and days before the first one do not exist."""
+        at = self.cleaned_data["at"]
+        if at is not None and at.year < FIRST_YEAR:
+            raise ValidationError(_("基準日時には、2000年以降の日時を入力してください。"), code="early")
+        return at
 
 
 class DisputeForm(ActForm):
@@ -130,7 +140,11 @@ class RehearsalForm(forms.Form):
         error_messages=_NUMBER,
     )
     rate_watch = forms.DecimalField(
-        label=_("キャンセル率の注意（%）"), min_value=0, max_value=100, decimal_places=2, error_messages=_NUMBER
+        label=_("キャンセル率の注意（%）"),
+        min_value=Decimal("0.01"),
+        max_value=100,
+        decimal_places=2,
+        error_messages=_NUMBER,
     )
     rate_min_orders = forms.IntegerField(
         label=_("お知らせの対象とする最小の注文数"), min_value=1, max_value=10000, error_messages=_NUMBER

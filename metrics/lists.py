@@ -13,7 +13,7 @@ from .rate import Window, is_in
 ROWS_SHOWN = 50
 # The file is read in pieces of so many orders.
 PIECE = 1000
-# The lists of cancellations end here; the file has all of them.
+# The lists of cancellations end here.
 MOST_ROWS = 200
 # A mail names so many cancellations; the page has them all.
 LISTED = 20
@@ -55,15 +55,18 @@ def order_rows(standing: Standing, seller_id: int, *, after: str = "", size: int
     last = Order.objects.filter(seller_id=seller_id, number=after).first() if after else None
     if last is not None:
         older = Q(placed_at__lt=last.placed_at) | Q(placed_at=last.placed_at, pk__lt=last.pk)
-        outside = outside.filter(older) if not is_in(facts_of_orders([last])[0], window) else outside
-        inside = inside.filter(older)
+        # Those that only the union takes in follow all others.
+        if is_in(facts_of_orders([last])[0], window):
+            inside = inside.filter(older)
+        else:
+            inside, outside = inside.none(), outside.filter(older)
     found = list(inside[: size + 1])
     return found + list(outside[: size + 1 - len(found)])
 
 
 def verdicts_on(order_ids: Sequence[int], window: Window) -> dict[int, Cancellation]:
     """The cancellation of each order in the window that says most: one that counts before one that does not."""
-    found = Cancellation.objects.filter(
+    found = Cancellation.objects.select_related("order").filter(
         order_id__in=order_ids, cancelled_at__gte=window.start, cancelled_at__lt=window.end
     )
     by_weight = sorted(found, key=lambda each: (each.counted and not each.excluded, each.counted, each.pk))

@@ -25,7 +25,7 @@ def look_again(delivery: Delivery, *, now: datetime) -> None:
 
 
 def mail_worsening(delivery: Delivery, *, now: datetime) -> None:
-    """M-21 to one person of the shop: the state got worse (domain 9.4). It says how the rate stands as it is sent."""
+    """M-21 to one person of the shop: the state got worse (domain 9.4). It says how the rate stood then."""
     shop = seller_by_id(int(delivery.event.subject.removeprefix("seller:")))
     state = State(delivery.event.payload["state"])
     standing = rate_at(shop.pk, delivery.event.happened_at)

@@ -3,7 +3,7 @@
 The rate is read from orders and cancellations; no counters are kept beside them.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -23,8 +23,21 @@ from orders.queries import local_day, zone
 from shipments.models import Shipment
 
 from .models import RateSnapshot, RateState
-from .rate import SEVERITY, OrderFacts, Rate, State, Target, Window, rate_after, window_of_day, window_until
+from .rate import (
+    INSTANT,
+    SEVERITY,
+    OrderFacts,
+    Rate,
+    State,
+    Target,
+    Window,
+    rate_after,
+    window_of_day,
+    window_until,
+)
 
+# The forecast looks at no more orders than these, the earliest due first (wall 8).
+FORECAST_CAP = 1000
 # Days that the chart shows.
 CHART_DAYS = 90
 
@@ -169,11 +182,6 @@ def rates_of(seller_ids: Iterable[int], window: Window) -> dict[int, Rate]:
         return {seller_id: Rate(counted, orders) for seller_id, counted, orders in cursor.fetchall()}
 
 
-def sellers_after(seller_id: int, *, limit: int) -> list[int]:
-    """The next shops in key order."""
-    return list(Seller.objects.filter(pk__gt=seller_id).order_by("pk").values_list("pk", flat=True)[:limit])
-
-
 def sellers_without_snapshot(day: date, *, limit: int) -> list[int]:
     """Shops of which nothing is kept for a day, in key order."""
     kept = RateSnapshot.objects.filter(seller_id=OuterRef("pk"), day=day)
@@ -233,6 +241,8 @@ class Forecast:
     orders: int
     counting: int
     after: Standing
+    # Whether there are more than anybody looks at; then the rate is at least this far off.
+    is_capped: bool = False
 
 
 def forecast_of(standing: Standing, seller_id: int) -> Forecast:
@@ -245,11 +255,15 @@ def forecast_of(standing: Standing, seller_id: int) -> Forecast:
         .filter(auto_cancel_due_at__lte=standing.at + CANCEL_SOON)
         .annotate(requested_at=Subquery(open_request.values("requested_at")[:1]))
         .only("placed_at", "payment_verified_at", "fulfillment_channel", "ship_by_date")
+        .order_by("auto_cancel_due_at", "pk")
     )
-    orders = list(due)
+    orders = list(due[: FORECAST_CAP + 1])
+    is_capped = len(orders) > FORECAST_CAP
+    del orders[FORECAST_CAP:]
     counting = [order for order in orders if _would_count(order, standing.rules)]
     already = counting_among(standing, [order.pk for order in counting])
-    return Forecast(len(orders), len(counting), standing.after(facts_of_orders(counting), counting=already))
+    after = standing.after(facts_of_orders(counting), counting=already)
+    return Forecast(len(orders), len(counting), after, is_capped)
 
 
 def _would_count(order: Any, rules: policy.Rules) -> bool:
@@ -307,10 +321,15 @@ def days_of(standing: Standing, seller_id: int, *, days: int = CHART_DAYS) -> li
         snapshot.day: snapshot
         for snapshot in RateSnapshot.objects.filter(seller_id=seller_id, day__gte=wanted[0], day__lt=last)
     }
-    ends = [window_of_day(day, days=1, zone=zone()).end for day in wanted]
-    targets = [target_of(rules) for rules in rules_by_day(ends)]
-    found = [_day(day, kept.get(day), target) for day, target in zip(wanted, targets, strict=True)]
+    targets = targets_of(wanted)
+    found = [_day(day, kept.get(day), targets[day]) for day in wanted]
     return [*found, Day(last, standing.rate, standing.target)]
+
+
+def targets_of(days: Sequence[date]) -> dict[date, Target]:
+    """What each of these days was measured by: the policy of its last instant (E35), in one statement."""
+    ends = [window_of_day(day, days=1, zone=zone()).end - INSTANT for day in days]
+    return dict(zip(days, map(target_of, rules_by_day(ends)), strict=True))
 
 
 def _day(day: date, snapshot: RateSnapshot | None, target: Target) -> Day:
@@ -331,10 +350,11 @@ def latest_days(seller_ids: Iterable[int], *, since: date, target: Target) -> di
     return found
 
 
-def days_with_counted(*, since: date) -> Iterator[tuple[int, date, int, int]]:
-    """Shop, day, counted and looked-at orders of all kept days on which anything counted, as corrected."""
+def kept_days(*, since: date, only_counted: bool) -> Iterator[tuple[int, date, int, int]]:
+    """Shop, day, counted and looked-at orders of all kept days with orders, or with any that counts, as corrected."""
     counted, orders = Coalesce("corrected_counted", "counted"), Coalesce("corrected_denominator", "denominator")
-    kept = RateSnapshot.objects.filter(day__gte=since).annotate(stands=counted, of=orders).filter(stands__gt=0)
+    kept = RateSnapshot.objects.filter(day__gte=since).annotate(stands=counted, of=orders)
+    kept = kept.filter(stands__gt=0) if only_counted else kept.filter(of__gt=0)
     return kept.values_list("seller_id", "day", "stands", "of").iterator(chunk_size=5000)
 
 

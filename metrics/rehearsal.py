@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from accounts.queries import shop_names
-from cancellations.queries import rules_by_day
-from orders.queries import local_day, zone
+from orders.queries import local_day
 
-from .queries import CHART_DAYS, days_with_counted, target_of
-from .rate import SEVERITY, Rate, State, Target, window_of_day
+from .queries import CHART_DAYS, kept_days, targets_of
+from .rate import SEVERITY, Rate, State, Target
 
 # The page shows so many shops, those that change most first.
 MOST_SHOPS = 200
@@ -39,17 +38,17 @@ class Rehearsal:
 def rehearse(draft: Target, *, now: datetime) -> Rehearsal:
     """Judge the kept days of the last 90 once more, by a draft's limits; each was judged by the policy of its day.
 
-    Days without a cancellation that counts are in the same state under all limits above nothing, and are not read.
     The days of a window are as they were kept: a draft changes what they are measured by.
     """
     today = local_day(now)
     first = today - timedelta(days=CHART_DAYS)
     wanted = [first + timedelta(days=offset) for offset in range(CHART_DAYS)]
-    rules = rules_by_day([window_of_day(day, days=1, zone=zone()).end for day in wanted])
-    targets = dict(zip(wanted, map(target_of, rules), strict=True))
+    targets = targets_of(wanted)
+    # Days on which nothing counts stand alike under all limits, but not under another least number of orders.
+    only_counted = all(target.min_orders == draft.min_orders for target in targets.values())
     moved: dict[int, list[tuple[State, State]]] = defaultdict(list)
     looked_at = 0
-    for seller_id, day, counted, orders in days_with_counted(since=first):
+    for seller_id, day, counted, orders in kept_days(since=first, only_counted=only_counted):
         looked_at += 1
         rate = Rate(counted, orders)
         before, after = rate.told_state(targets[day]), rate.told_state(draft)

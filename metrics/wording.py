@@ -1,10 +1,12 @@
 """Rates, states and effects in words; why a record stands as it does; refusals of contests."""
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cancellations.models import Cancellation
 from cancellations.wording import sentence
+from orders.models import Order
 
 from .contest import Refusal
 from .models import RateState
@@ -54,6 +56,9 @@ def why(cancellation: Cancellation) -> str:
         return _("申し立てまたは訂正が認められたため、キャンセル率から除外されました（%(code)s）") % {
             "code": cancellation.code
         }
+    if cancellation.order.fulfillment_channel == Order.Channel.MARKETPLACE:
+        words = {"brand": settings.BRAND_NAME, "code": cancellation.code}
+        return _("%(brand)sが出荷する注文のため、キャンセル率に含まれません（%(code)s）") % words
     return sentence(cancellation.code, cancellation.counted)
 
 

@@ -148,6 +148,8 @@ def cancel_items(request: ShopRequest, number: str) -> HttpResponse:
     about = ["cancel-items", order.pk]
     if answer := answered_before(request, about):
         return _items_cancelled(request, order, counted=answer["counted"])
+    if request.method == "POST" and request.headers.get("HX-Request"):
+        return _items_effect(request, standing, now)
     seen = VersionedActForm(request.POST) if request.method == "POST" else None
     if seen and seen.is_valid() and seen.cleaned_data["expected_version"] != order.version:
         return _items_changed(request, standing, now, since=seen.cleaned_data["expected_version"])
@@ -156,9 +158,6 @@ def cancel_items(request: ShopRequest, number: str) -> HttpResponse:
     if request.method != "POST":
         return _show_items(request, standing, now, _items_form(standing))
     form = CancelItemsForm(request.POST, lines=[line for line in order.lines if line.quantity_open])
-    if request.headers.get("HX-Request"):
-        plan = _plan(standing, form, now) if form.is_valid() else None
-        return render(request, "cancellations/_items_effect.html", {"plan": plan, "order": order})
     if not form.is_valid():
         return _show_items(request, standing, now, form)
     plan = _plan(standing, form, now)
@@ -191,6 +190,13 @@ def cancel_items(request: ShopRequest, number: str) -> HttpResponse:
         form.add_error(None, refusal(refused.code))
         return _show_items(request, after, now, form)
     return _items_cancelled(request, order, counted=answer["counted"])
+
+
+def _items_effect(request: ShopRequest, standing: Standing, now) -> HttpResponse:
+    """Only the note under the items, for a page that asks while the person chooses."""
+    form = CancelItemsForm(request.POST, lines=[line for line in standing.order.lines if line.quantity_open])
+    plan = _plan(standing, form, now) if standing.may_cancel_items and form.is_valid() else None
+    return render(request, "cancellations/_items_effect.html", {"plan": plan, "order": standing.order})
 
 
 def _items_form(standing: Standing) -> CancelItemsForm:

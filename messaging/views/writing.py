@@ -30,8 +30,7 @@ class Writing:
     @cached_property
     def about(self) -> list[object]:
         """What makes a second sending the same one: the order, and what is in the files."""
-        files = self.request.FILES.getlist("attachments")[: MOST_FILES + 1]  # one more is one too many already
-        return ["message", self.order_id, *(_digest(file) for file in files)]
+        return ["message", self.order_id, *digests(self.request, most=MOST_FILES)]
 
     def was_sent_before(self) -> bool:
         """Whether the very same was sent already."""
@@ -76,6 +75,11 @@ class Writing:
             order_id=self.order_id, files=form.taken, keeping=form.kept_known, by=self.by, now=self.now
         )
         form.show_waiting(waiting, all_chosen=True)
+
+
+def digests(request: PersonRequest, *, most: int) -> list[str]:
+    """What is in the files that came with a form; one more than it takes is one too many already."""
+    return [_digest(file) for file in request.FILES.getlist("attachments")[: most + 1]]
 
 
 def _digest(file) -> str:

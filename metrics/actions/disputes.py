@@ -69,8 +69,8 @@ def ask_correction(*, seller_id: int, cancellation_id: int, text: str, by: Actor
     with transaction.atomic():
         dispute = _ask(Kind.CORRECTION, seller_id, cancellation_id, text, by, now)
         if corrects_itself(record_of(dispute.cancellation)):
-            _close(dispute, grant=True, reason="", by=None, now=now)
-            record([_entry("dispute.decided", dispute)], by=by, now=now)
+            decided = _close(dispute, grant=True, reason="", by=None, now=now)
+            record([_entry("dispute.decided", each) for each in decided], by=by, now=now)
         return dispute
 
 
@@ -85,8 +85,8 @@ def decide(*, dispute_id: int, grant: bool, reason: str, by: Actor, now: datetim
         dispute = Dispute.objects.select_for_update(of=("self",)).select_related("cancellation").get(pk=dispute_id)
         if dispute.state != Dispute.State.OPEN:
             raise Refused(Refusal.NOT_OPEN)
-        _close(dispute, grant=grant, reason=reason, by=by, now=now)
-        record([_entry("dispute.decided", dispute)], by=by, now=now)
+        decided = _close(dispute, grant=grant, reason=reason, by=by, now=now)
+        record([_entry("dispute.decided", each) for each in decided], by=by, now=now)
         return dispute
 
 
@@ -112,15 +112,27 @@ def _ask(kind: Kind, seller_id: int, cancellation_id: int, text: str, by: Actor,
     return dispute
 
 
-def _close(dispute: Dispute, *, grant: bool, reason: str, by: Actor | None, now: datetime) -> None:
-    """Keep the decision; what was granted is taken out of the rate, and of the snapshots that it was in."""
-    dispute.state = Dispute.State.GRANTED if grant else Dispute.State.REJECTED
-    dispute.decided_at, dispute.decision_reason = now, reason
-    dispute.decided_by_id = by.user_id if by else None
-    dispute.save(update_fields=["state", "decided_at", "decision_reason", "decided_by"])
+def _close(dispute: Dispute, *, grant: bool, reason: str, by: Actor | None, now: datetime) -> list[Dispute]:
+    """Keep the decision; what was granted is taken out of the rate, and of the snapshots that it was in.
+
+    A record that is out has nothing left to contest: what else was asked about it is granted with it. Returns all
+    that is decided now.
+    """
+    decided = [dispute]
+    if grant:
+        besides = Dispute.objects.select_for_update().filter(
+            cancellation_id=dispute.cancellation_id, state=Dispute.State.OPEN
+        )
+        decided += besides.exclude(pk=dispute.pk)
+    for each in decided:
+        each.state = Dispute.State.GRANTED if grant else Dispute.State.REJECTED
+        each.decided_at, each.decision_reason = now, reason
+        each.decided_by_id = by.user_id if by else None
+        each.save(update_fields=["state", "decided_at", "decision_reason", "decided_by"])
     if grant and exclude(cancellation_ids=[dispute.cancellation_id]):
         correct_snapshots(seller_id=dispute.seller_id, since=local_day(dispute.cancellation.cancelled_at))
         look_again(seller_id=dispute.seller_id)
+    return decided
 
 
 def _entry(name: str, dispute: Dispute) -> Entry:

@@ -7,21 +7,55 @@ from django.db import connection, transaction
 
 from accounts.models import Seller
 from cancellations.queries import rules_at
-from metrics.models import RateSnapshot
-from metrics.queries import CHART_DAYS, RATES, last_snapshot_day, rates_of, sellers_without_snapshot
-from metrics.rate import INSTANT, Rate, Window, window_of_day
+from metrics.queries import CHART_DAYS, RATES, last_snapshot_day, sellers_without_snapshot
+from metrics.rate import INSTANT, window_of_day
 from orders.queries import local_day, zone
 
 # One transaction's worth of shops.
 SELLERS_PER_BATCH = 1000
-# No window is longer: what a change can reach (PolicyVersion.rate_window_days).
-LONGEST_WINDOW = timedelta(days=90)
 
 _TAKE = f"""
 INSERT INTO metrics_ratesnapshot (seller_id, day, window_days, counted, denominator, taken_at)
 SELECT r.seller_id, %(day)s, %(days)s, r.counted, r.denominator, %(now)s FROM ({RATES}) AS r
 ON CONFLICT (seller_id, day) DO NOTHING
 """  # noqa: S608 - both are our own text
+# Each snapshot that a change reaches beside a count of its own window; the same as RATES, window by window.
+_CORRECT = """
+UPDATE metrics_ratesnapshot AS s
+SET corrected_counted = CASE WHEN (f.counted, f.denominator) <> (s.counted, s.denominator) THEN f.counted END,
+    corrected_denominator = CASE WHEN (f.counted, f.denominator) <> (s.counted, s.denominator) THEN f.denominator END
+FROM (
+    SELECT w.id, n.counted, o.orders + n.outside AS denominator
+    FROM (
+        SELECT id, (day - window_days + 1)::timestamp AT TIME ZONE %(zone)s AS first,
+               (day + 1)::timestamp AT TIME ZONE %(zone)s AS beyond
+        FROM metrics_ratesnapshot
+        WHERE seller_id = %(seller)s AND day >= %(since)s AND day - window_days < %(until)s
+    ) AS w CROSS JOIN LATERAL (
+        SELECT count(*) AS orders FROM orders_order
+        WHERE seller_id = %(seller)s AND fulfillment_channel = 'SELLER' AND placed_at >= w.first
+          AND placed_at < w.beyond AND payment_verified_at < w.beyond
+    ) AS o CROSS JOIN LATERAL (
+        SELECT count(*) AS counted,
+               count(*) FILTER (WHERE placed_at < w.first OR payment_verified_at IS NULL
+                                   OR payment_verified_at >= w.beyond) AS outside
+        FROM (
+            SELECT DISTINCT c.order_id, o.placed_at, o.payment_verified_at
+            FROM cancellations_cancellation AS c
+            JOIN orders_order AS o ON o.id = c.order_id AND o.fulfillment_channel = 'SELLER'
+            WHERE c.seller_id = %(seller)s AND c.counted AND NOT c.excluded AND c.cancelled_at >= w.first
+              AND c.cancelled_at < w.beyond
+        ) AS each
+    ) AS n
+) AS f
+WHERE s.id = f.id
+"""
+# A look at their states follows every snapshot: orders that left the window may have made them worse.
+_NAME = """
+INSERT INTO metrics_ratestate (seller_id, state, severity, look_again)
+SELECT id, 'NO_DATA', 0, true FROM unnest(%(sellers)s::bigint[]) AS s (id)
+ON CONFLICT (seller_id) DO UPDATE SET look_again = true WHERE NOT metrics_ratestate.look_again
+"""
 
 
 def take_missing_snapshots(*, now: datetime) -> int:
@@ -44,6 +78,7 @@ def take_snapshots(*, day: date, seller_ids: Sequence[int], now: datetime) -> in
     """Keep the rates of these shops over the whole days that end with `day`, by the policy of its end.
 
     A shop whose record is being corrected is waited for: its snapshot is taken before or after, never between (R-28).
+    The shops are named for a look at their states.
     """
     rules = rules_at(window_of_day(day, days=1, zone=zone()).end - INSTANT)
     window = window_of_day(day, days=rules.rate_window_days, zone=zone())
@@ -60,7 +95,9 @@ def take_snapshots(*, day: date, seller_ids: Sequence[int], now: datetime) -> in
                 "now": now,
             },
         )
-        return cursor.rowcount
+        taken = cursor.rowcount
+        cursor.execute(_NAME, {"sellers": list(seller_ids)})
+        return taken
 
 
 def correct_snapshots(*, seller_id: int, since: date, until: date | None = None) -> None:
@@ -68,24 +105,12 @@ def correct_snapshots(*, seller_id: int, since: date, until: date | None = None)
 
     The recorded value stays; where it is another now, the corrected one stands beside it.
     """
-    last = (until or since) + LONGEST_WINDOW
     with transaction.atomic():
         lock_sellers([seller_id])
-        reached = [
-            snapshot
-            for snapshot in RateSnapshot.objects.filter(seller_id=seller_id, day__gte=since, day__lt=last)
-            if snapshot.day - timedelta(days=snapshot.window_days) < (until or since)
-        ]
-        for snapshot in reached:
-            found = rates_of([seller_id], _window_of(snapshot))[seller_id]
-            is_as_recorded = found == Rate(snapshot.counted, snapshot.denominator)
-            snapshot.corrected_counted = None if is_as_recorded else found.counted
-            snapshot.corrected_denominator = None if is_as_recorded else found.orders
-        RateSnapshot.objects.bulk_update(reached, ["corrected_counted", "corrected_denominator"])
-
-
-def _window_of(snapshot: RateSnapshot) -> Window:
-    return window_of_day(snapshot.day, days=snapshot.window_days, zone=zone())
+        with connection.cursor() as cursor:
+            cursor.execute(
+                _CORRECT, {"seller": seller_id, "since": since, "until": until or since, "zone": str(zone())}
+            )
 
 
 def lock_sellers(seller_ids: Sequence[int]) -> None:

@@ -1,4 +1,6 @@
-"""The state last told to each shop: looked at after cancellations that count and every day; worsening is mailed."""
+"""The state last told to each shop: looked at after cancellations that count and after every snapshot; worsening is
+mailed.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +11,7 @@ from accounts.actors import SWEEP
 from cancellations.queries import rules_at
 from events.actions import Entry, record
 from metrics.models import RateState
-from metrics.queries import Standing, rates_of, sellers_after, states_to_look_at, target_of, window_at
+from metrics.queries import Standing, rates_of, states_to_look_at, target_of, window_at
 from metrics.rate import SEVERITY, is_worse
 
 SELLERS_PER_BATCH = 500
@@ -22,27 +24,18 @@ def look_again(*, seller_id: int) -> None:
     )
 
 
-def look_at_states(*, now: datetime, every: bool = False) -> int:
-    """Look at the rates of the shops that were named since, or of every shop; tell those whose state got worse.
+def look_at_states(*, now: datetime) -> int:
+    """Look at the rates of the shops that were named since; tell those whose state got worse.
 
     Returns how many were told (M-21). Two runs at once share the work: a shop is told once.
     """
     told = 0
-    if not every:
-        while True:
-            with transaction.atomic():
-                states = states_to_look_at(limit=SELLERS_PER_BATCH)
-                told += _look(states, now)
-            if not states:
-                return told
-    last = 0
-    while sellers := sellers_after(last, limit=SELLERS_PER_BATCH):
-        last = sellers[-1]
-        RateState.objects.bulk_create([RateState(seller_id=key) for key in sellers], ignore_conflicts=True)
+    while True:
         with transaction.atomic():
-            held = RateState.objects.select_for_update(no_key=True).filter(seller_id__in=sellers)
-            told += _look(list(held.order_by("seller_id")), now)
-    return told
+            states = states_to_look_at(limit=SELLERS_PER_BATCH)
+            told += _look(states, now)
+        if not states:
+            return told
 
 
 def _look(states: Sequence[RateState], now: datetime) -> int:

@@ -88,7 +88,7 @@ class DisputeAdmin(ReadOnlyAdmin):
 
     def change_view(self, request, object_id, form_url="", extra_context=None):
         """The dispute with all that the shop points at."""
-        dispute = whole_disputes().filter(pk=object_id).first() if str(object_id).isdigit() else None
+        dispute = whole_disputes().filter(pk=object_id).first() if self.get_object(request, object_id) else None
         more = {}
         if dispute is not None and self.has_view_permission(request):
             lines = dict(Story(dispute.cancellation.order).of_events())

@@ -11,11 +11,19 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ShopRequest, acting_seller_page, seller_of, seller_page
 from cancellations.wording import reason_label, refusal
-from messaging.views.writing import file_answer
+from messaging.views.writing import digests, file_answer
 from metrics import wording
 from metrics.actions import Evidence, ask_correction, open_dispute
 from metrics.actions import Refused as ContestRefused
-from metrics.contest import DISPUTE_DAYS, Kind, corrects_itself, last_day, why_cannot_ask
+from metrics.contest import (
+    DISPUTE_DAYS,
+    MOST_EVIDENCE,
+    MOST_FILES,
+    Kind,
+    corrects_itself,
+    last_day,
+    why_cannot_ask,
+)
 from metrics.dispute_queries import (
     contested,
     dispute_of_seller,
@@ -86,13 +94,13 @@ def contest_record(request: ShopRequest, cancellation_id: int) -> HttpResponse:
     cancellation = contested(request.membership.seller_id, cancellation_id)
     if cancellation is None:
         raise Http404
-    about = ["contest", cancellation.pk]
+    about = ["contest", cancellation.pk, *digests(request, most=MOST_FILES)]
     if answer := answered_before(request, about):
         return _sent(request, answer["dispute"], decided=answer["decided"])
     record = record_of(cancellation)
     why_not = {kind: why_cannot_ask(kind, record, now=now, zone=zone()) for kind in Kind}
     story = Story(cancellation.order)
-    said = list(messages_of_order(cancellation.order_id))
+    said = messages_of_order(cancellation.order_id)[:MOST_EVIDENCE]
     is_correction = request.POST.get("kind") == Kind.CORRECTION
     is_sent = request.method == "POST"
     dispute_form = DisputeForm(
@@ -168,7 +176,9 @@ def _sent(request: ShopRequest, dispute_id: int, *, decided: bool) -> HttpRespon
     if decided:
         messages.success(
             request,
-            _("理由を「購入者によるキャンセル」に訂正しました。このキャンセルはキャンセル率から除外されました。"),
+            _(
+                "理由の訂正（購入者によるキャンセル）を記録しました。このキャンセルはキャンセル率から除外されました。"
+            ),
         )
     else:
         messages.success(request, _("送信しました。結果はメールでお知らせします。"))

@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import get_language, ngettext, override
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from accounts.access import ShopRequest, frame_of, seller_page
@@ -35,6 +36,7 @@ from metrics.queries import (
 )
 from metrics.rate import is_in, leaves_window_at
 from orders.queries import zone
+from orders.rules import order_number
 from sellercentral.templatetags.portal import jst_day
 
 COUNTED, OTHERS, ORDERS = "counted", "others", "orders"
@@ -196,7 +198,7 @@ def _rows(request: ShopRequest, standing: Standing, show: str, now: datetime) ->
     seller_id, window = request.membership.seller_id, standing.window
     counts = {"others_count": lists.other_rows(seller_id, window)[: lists.MOST_ROWS + 1].count()}
     if show == ORDERS:
-        found = lists.order_rows(standing, seller_id, after=request.GET.get("after", ""))
+        found = lists.order_rows(standing, seller_id, after=order_number(request.GET.get("after", "")) or "")
         shown = found[: lists.ROWS_SHOWN]
         verdicts = lists.verdicts_on([order.pk for order in shown], window)
         return {
@@ -215,14 +217,15 @@ def _rows(request: ShopRequest, standing: Standing, show: str, now: datetime) ->
 
 def _row(cancellation, standing: Standing, now: datetime) -> Row:
     disputes = list(cancellation.disputes.all())
-    may_ask = not why_cannot_ask(Kind.DISPUTE, record_of(cancellation), now=now, zone=zone())
+    record = record_of(cancellation)
+    may_ask = [kind for kind in Kind if not why_cannot_ask(kind, record, now=now, zone=zone())]
     return Row(
         cancellation,
         wording.why(cancellation),
         leaves_window_at(cancellation.cancelled_at, days=standing.target.window_days, zone=zone())
-        if cancellation.counted and not cancellation.excluded
+        if record.counts
         else None,
-        last_day_to_ask(Kind.DISPUTE, cancellation.cancelled_at, zone()) if may_ask else None,
+        max((last_day_to_ask(kind, cancellation.cancelled_at, zone()) for kind in may_ask), default=None),
         disputes[-1] if disputes else None,
     )
 
@@ -259,19 +262,25 @@ def download(request: ShopRequest) -> HttpResponseBase:
     standing = rate_at(seller_id, at)
     name = f"cancellation-rate-{timezone.localtime(at):%Y%m%d-%H%M}.tsv"
     answer = StreamingHttpResponse(
-        _lines(standing, seller_id), content_type="text/tab-separated-values; charset=utf-8"
+        _lines(standing, seller_id, language=get_language() or settings.LANGUAGE_CODE),
+        content_type="text/tab-separated-values; charset=utf-8",
     )
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
 
-def _lines(standing: Standing, seller_id: int) -> Iterator[str]:
-    """The file, line by line; a mark at its start tells spreadsheets that it is UTF-8."""
+def _lines(standing: Standing, seller_id: int, *, language: str) -> Iterator[str]:
+    """The file, line by line; a mark at its start tells spreadsheets that it is UTF-8.
+
+    It is written while it leaves, when the page's own language is no longer set: each line sets it anew.
+    """
     writer = csv.writer(_Echo(), delimiter="\t")
     yield "\ufeff"
     yield writer.writerow(HEADERS)
     for order, cancellation, is_inside in lists.all_rows(standing, seller_id):
         counts = cancellation is not None and cancellation.counted and not cancellation.excluded
+        with override(language):
+            why = wording.why(cancellation) if cancellation else ""
         yield writer.writerow(
             [
                 order.number,
@@ -282,7 +291,7 @@ def _lines(standing: Standing, seller_id: int) -> Iterator[str]:
                 cancellation.code if cancellation else "",
                 _truth(cancellation.counted) if cancellation else "",
                 _truth(cancellation.excluded) if cancellation else "",
-                wording.why(cancellation) if cancellation else "",
+                why,
             ]
         )
 

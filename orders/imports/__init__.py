@@ -139,12 +139,14 @@ def _run(order_import: Import, file: OrderFile, progress: Progress, clock: Calla
         if not order_import.lines_read:
             records.begin(order_import, encoding=file.encoding, layout=file.layout, ignored=file.ignored)
         done = order_import.lines_read
-        for chunk in chunks_of(file, in_order(skip=done)):
-            progress(done, total)
-            take_over_chunk(order_import, chunk, taking)
-            done += chunk.lines
+        try:
+            for chunk in chunks_of(file, in_order(skip=done)):
+                progress(done, total)
+                take_over_chunk(order_import, chunk, taking)
+                done += chunk.lines
+        finally:  # what was taken over stands, also if the rest cannot be
+            _correct_rates(order_import, clock)
         progress(done, total)
-    _correct_rates(order_import, clock)
     records.finish(order_import, now=clock())
 
 

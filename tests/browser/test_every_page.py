@@ -273,7 +273,7 @@ def pages_of_operators(floor, order) -> list[str]:
     reason = RefundReason.RETURN.value
     given = {"amount": 1, "currency": "JPY", "reason": reason, "requested_at": now}
     Refund.objects.create(order=charge.order, charge=charge, idempotency_key="r", **given)
-    look_at_states(now=now, every=True)
+    look_at_states(now=now)
     today = timezone.localdate(now)
     Closure.objects.create(first_day=today, last_day=today, reason_ja="台風", reason_en="Typhoon", added_at=now)
     take_notice(Notice("n-1", About.REFUND, "nobody", "re_1", succeeded=True), provider="test", now=now)

@@ -93,6 +93,7 @@ def warned_and_reminded() -> None:
     app.tasks["cancellations.tasks.warn_of_late_orders"]()
     app.tasks["cancellations.tasks.remind_of_requests"]()
     app.tasks["metrics.tasks.take_snapshots"]()
+    app.tasks["metrics.tasks.look_at_states"]()
 
 
 def a_bulk(cast: Cast) -> int:

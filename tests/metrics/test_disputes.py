@@ -163,6 +163,20 @@ def test_another_shops_record_cannot_be_contested(cast, record):
         )
 
 
+def test_what_else_was_asked_about_a_record_is_granted_with_it(cast):
+    """A record that is out has nothing left to contest: no later no can say that it counts."""
+    order = cast.order(2)
+    cast.request(order)
+    cast.cancel(order, Reason.OTHER)
+    dispute = contest_it(cast, Cancellation.objects.get())
+    ask_correction(
+        seller_id=cast.shop.pk, cancellation_id=dispute.cancellation_id, text="", by=cast.seller, now=LATER + DAY
+    )
+    dispute.refresh_from_db()
+    assert (dispute.state, dispute.decided_by) == ("GRANTED", None)
+    assert Event.objects.filter(name="dispute.decided").count() == 2
+
+
 # --- corrections ------------------------------------------------------------------------------------------
 
 

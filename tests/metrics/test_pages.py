@@ -116,11 +116,27 @@ def test_as_of_a_past_moment_the_page_shows_what_was_then(alice, trade, now):
     assert "72時間以内に" not in page
 
 
-@pytest.mark.parametrize("at", ["yesterday", "2999-01-01T00:00", "2026-13-45T99:99", "\0", "' OR 1=1"])
+@pytest.mark.parametrize(
+    "at", ["yesterday", "2999-01-01T00:00", "2026-13-45T99:99", "0001-01-01", "\0", "' OR 1=1"]
+)
 def test_a_moment_that_cannot_be_read_is_said_beside_its_field_and_the_present_is_shown(alice, trade, at):
     page = alice.get(RATE, {"at": at})
     assert 'id="id_at_error"' in page.content.decode()
     assert "1.20%" in shown(page)
+
+
+@pytest.mark.parametrize("after", ["\0", "x", "250-0000000-0000000", "9" * 500])
+def test_an_odd_place_to_go_on_from_begins_at_the_newest(alice, trade, after):
+    answer = alice.get(RATE, {"show": "orders", "after": after})
+    assert trade[-1].number in shown(answer) or trade[0].number in shown(answer)
+
+
+def test_the_download_speaks_the_readers_language(alice, cast, trade):
+    cast.alice.language = "en"
+    cast.alice.save()
+    text = b"".join(alice.get(DOWNLOAD).streaming_content).decode("utf-8-sig")
+    assert "Counted in the cancellation rate, because" in text
+    assert "キャンセル率に含まれます" not in text
 
 
 def test_the_chart_is_drawn_with_its_table_and_breaks_where_nothing_is_known(alice, trade, now):
@@ -352,7 +368,7 @@ def test_a_correction_is_offered_where_a_request_was_open_and_done_at_once(alice
     assert "理由を訂正する" in shown(alice.get(address))
     body = {"key": form_of(alice, address), "kind": "CORRECTION", "text": ""}
     page = shown(alice.post(address, body, follow=True))
-    assert "理由を「購入者によるキャンセル」に訂正しました。" in page
+    assert "理由の訂正（購入者によるキャンセル）を記録しました。" in page
     record.refresh_from_db()
     assert record.excluded
     assert "1.20%" in shown(alice.get(RATE))

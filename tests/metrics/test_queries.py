@@ -196,6 +196,38 @@ def test_a_day_of_the_chart_shows_the_corrected_value_and_the_recorded_one_besid
     assert days[0].state == State.NO_DATA
 
 
+def test_a_policy_that_starts_at_midnight_leaves_the_day_before_its_own_limits(cast):  # E35
+    PolicyVersion.objects.create(
+        number=2, starts_at=datetime(2026, 7, 8, tzinfo=queries.zone()), rate_target="9.00", rate_watch="8.00"
+    )
+    targets = queries.targets_of([local_day(NOON) + 6 * DAY, local_day(NOON) + 7 * DAY])
+    assert [target.limit for target in targets.values()] == [250, 900]
+
+
+def test_the_forecast_stops_where_nobody_looks_further(cast, monkeypatch):
+    monkeypatch.setattr(queries, "FORECAST_CAP", 2)
+    due = cast.orders(3)
+    forecast = queries.forecast_of(rate_at(cast.shop.pk, due[0].auto_cancel_due_at), cast.shop.pk)
+    assert (forecast.orders, forecast.is_capped) == (2, True)
+
+
+def test_an_order_that_only_the_union_takes_in_comes_last_and_once(cast):
+    """Also one that lies in the window and was never paid, as an operator may have it count."""
+    cast.orders(3, placed_at=NOON + DAY)
+    unpaid = cast.order(1, verified=False, placed_at=NOON + 2 * DAY)
+    old = cast.order(1, placed_at=NOON - 20 * DAY)
+    cast.cancel(unpaid, Reason.MARKETPLACE_OTHER, by=cast.operator, counts=True, now=NOON + 3 * DAY)
+    cast.cancel(old, now=NOON + 3 * DAY)
+    standing = rate_at(cast.shop.pk, NOON + 3 * DAY)
+    assert standing.rate == Rate(2, 5)
+    seen, after = [], ""
+    while page := lists.order_rows(standing, cast.shop.pk, after=after, size=1)[:1]:
+        seen += page
+        after = page[0].number
+    assert len(seen) == len(set(seen)) == 5
+    assert seen[-2:] == [unpaid, old]
+
+
 def test_a_policy_with_a_longer_window_is_used_from_its_start(cast):
     cast.orders(2)
     PolicyVersion.objects.create(number=2, starts_at=datetime(2026, 7, 9, tzinfo=UTC), rate_window_days=14)

@@ -56,7 +56,7 @@ class Command(BaseCommand):
             everyday.trade(cast, orders=options["orders"], now=now)
             told = story.tell(cast, now=now)
             take_missing_snapshots(now=now)
-            look_at_states(now=now, every=True)
+            look_at_states(now=now)
         seconds = time.monotonic() - began
         counts = f"{told} orders in every state, {options['orders']} everyday orders"
         self._say(f"{counts}; {seconds:.1f} s", options)
