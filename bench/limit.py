@@ -174,8 +174,10 @@ WITH picked AS MATERIALIZED (
     INSERT INTO events_delivery (event_id, listener, recipient_id, key, state, due_at, attempts, last_error)
     SELECT e.id, t.listener, t.recipient, e.id || '.' || t.listener || '.' || coalesce(t.recipient, 0), 'PENDING',
         %(now)s, 0, ''
-    FROM event AS e JOIN picked AS p ON p.id = e.order_id LEFT JOIN charged AS c ON c.order_id = p.id, LATERAL (
+    FROM event AS e JOIN picked AS p ON p.id = e.order_id LEFT JOIN charged AS c ON c.order_id = p.id
+    LEFT JOIN (SELECT max(id) AS id FROM picked GROUP BY seller_id) AS names ON names.id = p.id, LATERAL (
         SELECT 'mail_buyer', p.buyer_id WHERE p.buyer_id IS NOT NULL
+        UNION ALL SELECT 'look_at_rate', NULL WHERE names.id IS NOT NULL
         UNION ALL SELECT CASE WHEN c.id IS NULL THEN 'release_authorization' ELSE 'refund' END, NULL
         UNION ALL SELECT 'mail_seller', m.user_id
                   FROM accounts_membership AS m JOIN accounts_user AS u ON u.id = m.user_id
@@ -332,6 +334,7 @@ SELECT %(event)s, t.listener, t.person, %(event)s || '.' || t.listener || '.' ||
     %(now)s, 0, ''
 FROM (
     SELECT 'mail_buyer', %(buyer)s::bigint UNION ALL SELECT 'release_authorization', NULL
+    UNION ALL SELECT 'look_at_rate', NULL
     UNION ALL SELECT 'mail_seller', m.user_id
     FROM accounts_membership AS m JOIN accounts_user AS u ON u.id = m.user_id
     WHERE m.seller_id = %(seller)s AND m.role IN ('OWNER', 'ORDER_STAFF') AND u.is_active
