@@ -36,7 +36,9 @@ JOIN LATERAL (SELECT sum(quantity_cancelled) AS cancelled FROM orders_orderitem 
 JOIN payments_authorization AS a ON a.order_id = o.id
 JOIN events_event AS e ON e.order_id = o.id AND e.order_version = o.version
 JOIN LATERAL (SELECT count(*) AS told, string_agg(listener, ' ' ORDER BY listener) AS listeners
-              FROM events_delivery WHERE event_id = e.id AND state = 'PENDING') AS d ON true
+              -- A shop is named once a batch, and batches differ in size.
+              FROM events_delivery WHERE event_id = e.id AND state = 'PENDING' AND listener <> 'look_at_rate'
+             ) AS d ON true
 JOIN LATERAL (SELECT min(n.code) AS code, bool_and(n.counted) AS counted, bool_and(n.restock) AS restock,
                      sum(t.quantity) AS units, sum(t.amount) AS amount, count(DISTINCT n.request_id) AS asked,
                      min(n.sentence) AS sentence,

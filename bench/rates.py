@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Seller
 from metrics.actions.snapshots import SELLERS_PER_BATCH, take_snapshots
-from metrics.models import RateSnapshot
+from metrics.models import RateSnapshot, RateState
 from metrics.queries import rate_at, sellers_without_snapshot
 from metrics.rate import window_of_day
 from orders.models import Order
@@ -49,6 +49,11 @@ LEFT JOIN cancellations_cancellation AS c ON c.order_id = o.id AND c.counted AND
     AND c.cancelled_at >= %(start)s AND c.cancelled_at < %(end)s
 WHERE s.merchant_id LIKE 'ARATE%%'
 GROUP BY s.id
+"""
+_NAMED = """
+INSERT INTO metrics_ratestate (seller_id, state, severity, look_again)
+SELECT id, 'NO_DATA', 0, true FROM accounts_seller WHERE merchant_id LIKE 'ARATE%'
+ON CONFLICT (seller_id) DO UPDATE SET look_again = true WHERE NOT metrics_ratestate.look_again
 """
 _ORDERS = """
 INSERT INTO orders_order (number, seller_id, fulfillment_channel, status, placed_at, payment_verified_at, on_hold,
@@ -104,6 +109,7 @@ def _snapshots(bare: psycopg2.extensions.connection, now: datetime, *, rounds: i
 
     def empty() -> None:
         RateSnapshot.objects.filter(seller__in=ours).delete()
+        RateState.objects.filter(seller__in=ours).delete()
 
     def take() -> None:
         while sellers := sellers_without_snapshot(day, limit=SELLERS_PER_BATCH):
@@ -112,6 +118,7 @@ def _snapshots(bare: psycopg2.extensions.connection, now: datetime, *, rounds: i
     def limit() -> None:
         with bare.cursor() as cursor:
             cursor.execute(_SNAPSHOTS, given)
+            cursor.execute(_NAMED)
         bare.commit()
 
     found = []
@@ -170,5 +177,6 @@ def _close_shops() -> None:
     """Leave the books as they were: these orders have no history."""
     ours = Seller.objects.filter(merchant_id__startswith="ARATE")
     RateSnapshot.objects.all().delete()
+    RateState.objects.all().delete()
     Order.objects.filter(seller__in=ours)._raw_delete("default")
     ours.delete()

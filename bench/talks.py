@@ -17,8 +17,8 @@ from .verdict import Row
 AGAINST_FEW = 1.5
 # Found by the index alone: what grows is the list of what it found.
 BY_INDEX = 3.0
-# Session, person, shop and role, talks, two counts; a search asks twice, and then for its rows.
-STATEMENTS = 8
+# Session, person, shop and role, talks, two counts, policy and rate; a search asks twice, and then for its rows.
+STATEMENTS = 10
 PAGE, SEEN = "/seller/messages/", '<a class="thread'
 COMMON, SOME, RARE, OLD = "お届け", "支柱", "領収書", "福袋"
 

@@ -247,12 +247,28 @@ def _lanes_for(wish: Wish) -> tuple[Lane, ...]:
     return tuple(replace(lane, only=" AND ".join([lane.only, *conditions])) for lane in lanes)
 
 
+@dataclass(frozen=True, slots=True)
+class Besides:
+    """Numbers of another room that are asked for in the same statement: their SQL by name, and its values.
+
+    The shop is %(seller)s in it.
+    """
+
+    parts: Mapping[str, str]
+    given: Mapping[str, Any]
+
+
 def counts_of_seller(
-    seller_id: int, *, now: datetime, besides: Mapping[str, QuerySet[Any]] | None = None
+    seller_id: int,
+    *,
+    now: datetime,
+    besides: Mapping[str, QuerySet[Any]] | None = None,
+    also: Besides | None = None,
 ) -> dict[str, int]:
     """How many orders stand behind each tab and chip, in one statement; each stops at its cap.
 
-    `besides` are rows of other rooms to count in the same statement, each cut off at a cap of its own.
+    `besides` are rows of other rooms to count in the same statement, each cut off at a cap of its own; `also` are
+    numbers that other rooms ask for in words of their own.
     """
     # In the order of an index, so that it is left as soon as the cap is reached.
     capped = (
@@ -275,6 +291,9 @@ def counts_of_seller(
         named = {f"{name}_{place}": value for place, value in enumerate(values)}
         given |= named
         parts[name] = f"SELECT count(*) FROM ({statement % tuple(f'%({key})s' for key in named)}) AS capped"  # noqa: S608 - Django's own text
+    if also:
+        parts |= also.parts
+        given |= also.given
     with connection.cursor() as cursor:
         cursor.execute("SELECT " + ", ".join(f"({part})" for part in parts.values()), given)
         return dict(zip(parts, cursor.fetchone(), strict=True))

@@ -12,7 +12,7 @@ from metrics.rate import INSTANT, window_of_day
 from orders.queries import local_day, zone
 
 # One transaction's worth of shops.
-SELLERS_PER_BATCH = 1000
+SELLERS_PER_BATCH = 5000
 
 _TAKE = f"""
 INSERT INTO metrics_ratesnapshot (seller_id, day, window_days, counted, denominator, taken_at)

@@ -37,8 +37,8 @@ def home(request: ShopRequest) -> HttpResponse:
     now = timezone.now()
     seller_id = request.membership.seller_id
     rules = rules_at(now)
-    parts = parts_of_rate(seller_id, window_at(now, rules))
-    counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id), **parts})
+    parts = parts_of_rate(window_at(now, rules))
+    counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id)}, also=parts)
     asked, due = _rows(request, lists.Wish(requested=True), now), _rows(request, lists.Wish(due=True), now)
     # An order that is about to be cancelled is late as well: it is shown once, where it hurts more.
     late = _rows(request, lists.Wish(only_late=True), now)

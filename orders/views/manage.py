@@ -56,8 +56,8 @@ def orders(request: ShopRequest) -> HttpResponse:
         [row.order.pk for row in rows if row.request and not row.request.seen_at],
         now,
     )
-    parts = parts_of_rate(seller_id, window_at(now, rules))
-    counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id), **parts})
+    parts = parts_of_rate(window_at(now, rules))
+    counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id)}, also=parts)
     return render(
         request,
         "orders/seller_orders.html",

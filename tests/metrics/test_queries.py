@@ -64,7 +64,7 @@ def test_every_way_of_reading_the_rate_says_what_a_recount_says(a_busy_fortnight
         expected = recounted(shop, at)
         standing = rate_at(shop.pk, at)
         assert standing.rate == expected
-        counts = counts_of_seller(shop.pk, now=at, besides=queries.parts_of_rate(shop.pk, standing.window))
+        counts = counts_of_seller(shop.pk, now=at, also=queries.parts_of_rate(standing.window))
         assert queries.standing_from(counts, at=at, rules=standing.rules).rate == expected
         assert lists.counting_rows(shop.pk, standing.window).values("order").distinct().count() == expected.counted
         seen.add(expected)
