@@ -23,6 +23,7 @@ from accounts.admin.base import note
 from accounts.admin.forms import reason_field
 from accounts.duties import Duty
 from events.wording import ROLES
+from metrics.wording import why
 from orders.places import PREFECTURES
 from orders.queries import local_day
 
@@ -39,7 +40,7 @@ from .models import (
     SweepRun,
 )
 from .queries import buyer_reasons, first_rules, rules_at, sweep_health
-from .wording import area_words, areas, sentence
+from .wording import area_words, areas
 
 
 class RequestItemInline(ReadOnlyInline):
@@ -135,7 +136,7 @@ class CancellationInWords:
 
     @admin.display(description=_("説明"))
     def why(self, cancellation: Cancellation) -> str:
-        return sentence(cancellation.code, cancellation.counted)
+        return why(cancellation)
 
 
 @admin.register(Cancellation)
@@ -282,6 +283,12 @@ class ClosureForm(forms.ModelForm):
             "first_day": forms.DateInput(attrs={"type": "date"}),
             "last_day": forms.DateInput(attrs={"type": "date"}),
         }
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["is_active"].help_text = _(
+            "オフにすると新しい注文は延長されません。延長済みの期限は元に戻りません。"
+        )
 
     area = forms.TypedChoiceField(
         label=_("お届け先の都道府県"), choices=areas, coerce=AREAS.__getitem__, required=False

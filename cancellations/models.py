@@ -335,6 +335,11 @@ class Cancellation(models.Model):
     def __str__(self) -> str:
         return f"{self.order} {self.code}"
 
+    @property
+    def stands(self) -> bool:
+        """Whether it stands against the shop: it was judged to count, and nothing took it out since."""
+        return self.counted and not self.excluded
+
 
 class CancellationItem(models.Model):
     """Units of one item in a cancellation, and their money."""

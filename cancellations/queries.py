@@ -279,7 +279,7 @@ def cancellations_of(order_id: int) -> QuerySet[Cancellation]:
     return (
         Cancellation.objects.filter(order_id=order_id)
         .order_by("-cancelled_at", "-pk")
-        .prefetch_related("items__item")
+        .prefetch_related("items__item", "disputes")
     )
 
 
@@ -395,7 +395,7 @@ def notes_for(order_ids: Iterable[int], *, language: str) -> dict[int, Note]:
             FROM unnest(%(orders)s::bigint[]) AS o (id)
             LEFT JOIN cancellations_cancellationrequest AS r ON r.order_id = o.id AND r.status = 'OPEN'
             LEFT JOIN LATERAL (
-                SELECT reason, counted, cancelled_at FROM cancellations_cancellation
+                SELECT reason, counted AND NOT excluded AS counted, cancelled_at FROM cancellations_cancellation
                 WHERE order_id = o.id ORDER BY id DESC LIMIT 1
             ) AS c ON true
             """,

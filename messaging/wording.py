@@ -66,9 +66,7 @@ _WHY_NOT_KEPT = {
     FileRefusal.DAMAGED: gettext_lazy(
         "「%(name)s」は壊れているため読み込めません。保存し直したファイルを選択してください。"
     ),
-    FileRefusal.TOO_MANY: gettext_lazy(
-        "「%(name)s」は添付できません。1通に添付できるファイルは%(most)sつまでです。不要なファイルのチェックを外してください。"
-    ),
+    FileRefusal.TOO_MANY: gettext_lazy("「%(name)s」は添付できません。添付できるファイルは%(most)sつまでです。"),
 }
 
 

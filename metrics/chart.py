@@ -115,7 +115,8 @@ def draw(values: Sequence[Value], *, limit: int, size: Size, every: int) -> Draw
     last = None
     if values and values[-1].points is not None:
         end = values[-1]
-        last = Mark(_n(x(last_place)), _n(y(values[-1].points)), end.state, end.words)
+        place = x(last_place), y(values[-1].points)
+        last = Mark(_n(place[0]), _n(place[1]), end.state, end.words, _outline(end.state, *place))
     return Drawing(
         box=f"0 0 {size.width} {size.height}",
         left=str(size.left),

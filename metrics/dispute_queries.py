@@ -55,11 +55,10 @@ def dispute_of_seller(seller_id: int, dispute_id: int) -> Dispute | None:
 
 def whole_disputes() -> QuerySet[Dispute]:
     """Disputes with what they are about and rest on."""
+    files = Prefetch("files", DisputeFile.objects.defer("content").order_by("pk"))
     return Dispute.objects.select_related(
         "cancellation__order", "seller", "opened_by", "decided_by"
-    ).prefetch_related(
-        "events", "messages", Prefetch("files", DisputeFile.objects.defer("content").order_by("pk"))
-    )
+    ).prefetch_related("cancellation__disputes", "events", "messages", files)
 
 
 def disputes_of_seller(seller_id: int, *, limit: int) -> list[Dispute]:

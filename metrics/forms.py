@@ -95,7 +95,7 @@ class CorrectionForm(ActForm):
     """Ask to record the reason that should have been sent."""
 
     text = TextField(
-        label=_("補足（任意）"),
+        label=_("補足"),
         max_length=LONGEST_TEXT,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),

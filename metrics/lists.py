@@ -10,7 +10,7 @@ from orders.models import Order
 from .queries import Standing, counted_from_before, counting_in, facts_of_orders, orders_in
 from .rate import Window, is_in
 
-ROWS_SHOWN = 50
+ROWS_SHOWN = 25
 # The file is read in pieces of so many orders.
 PIECE = 1000
 # The lists of cancellations end here.

@@ -80,7 +80,7 @@ class Dispute(models.Model):
         CORRECTION = contest.Kind.CORRECTION.value, _("理由の訂正")
 
     class State(models.TextChoices):
-        OPEN = "OPEN", _("確認中")
+        OPEN = "OPEN", _("審査中")
         GRANTED = "GRANTED", _("承認")
         REJECTED = "REJECTED", _("却下")
 

@@ -5,13 +5,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from cancellations.models import Cancellation
-from cancellations.wording import sentence
+from cancellations.wording import reason_label, sentence
 from orders.models import Order
 
-from .contest import Refusal
-from .models import RateState
+from .contest import Kind, Refusal
+from .models import Dispute, RateState
 from .rate import State, Target
 
+GRANTED = Dispute.State.GRANTED
 REFUSALS = {
     Refusal.NOT_COUNTED: gettext_lazy(
         "このキャンセルはキャンセル率に含まれていないため、申し立ての必要はありません。"
@@ -48,6 +49,15 @@ def states_explained(target: Target) -> list[tuple[State, str]]:
         (State.AT_RISK, _("{limit}% 超").format(**values)),
         (State.NO_DATA, _("期間内に注文がありません")),
     ]
+
+
+def reason_words(cancellation: Cancellation) -> str:
+    """A cancellation's reason, with the one that it was corrected to; read with its disputes (B13)."""
+    sent = reason_label(cancellation.reason)
+    if any(each.kind == Kind.CORRECTION and each.state == GRANTED for each in cancellation.disputes.all()):
+        asked_for = reason_label(Cancellation.Reason.BUYER_CANCELED)
+        return _("%(sent)s → %(corrected)s（訂正）") % {"sent": sent, "corrected": asked_for}
+    return sent
 
 
 def why(cancellation: Cancellation) -> str:

@@ -228,7 +228,7 @@ def send(mail: Mail | Digest | Notice | Letter, delivery: Delivery, *, now: date
         text=kept(written.text),
         html=kept(written.html),
         now=now,
-        about=mail.order.pk if isinstance(mail, Mail) else None,
+        about=mail.order.pk if isinstance(mail, Mail | Notice) and mail.order else None,
     )
 
 

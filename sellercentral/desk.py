@@ -218,7 +218,7 @@ def _disputes(now: datetime) -> Card:
     oldest = waiting.values_list("opened_at", flat=True).first()
     detail = gettext("最も古いもの：%(age)s前") % {"age": timesince(oldest, now, depth=1)} if oldest else ""
     address = reverse("admin:metrics_dispute_changelist")
-    return Card(_("確認待ちの申し立て"), _counted(waiting), detail, address)
+    return Card(_("審査中の申し立て"), _counted(waiting), detail, address)
 
 
 def _at_risk() -> Card:

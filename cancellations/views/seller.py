@@ -311,6 +311,22 @@ def _share(line, quantity: int, currency: str):
     )
 
 
+def _plan_at_first(standing: Standing, now) -> Plan | None:
+    """What would become of the units that are chosen when the page opens: those that a request asks for."""
+    covered = standing.facts.request.covered if standing.facts.request else {}
+    lines = [line for line in standing.order.lines if covered.get(line.pk)]
+    if not lines:
+        return None
+    chosen: dict[str, object] = {"key": "-", "expected_version": standing.order.version}
+    for line in lines:
+        chosen |= {
+            f"quantity-{line.item_id}": covered[line.pk],
+            f"reason-{line.item_id}": Reason.BUYER_CANCELED.value,
+        }
+    form = CancelItemsForm(chosen, lines=lines)
+    return _plan(standing, form, now) if form.is_valid() else None
+
+
 def _show_items(
     request: ShopRequest,
     standing: Standing,
@@ -332,6 +348,7 @@ def _show_items(
             "banner": BANNER,
             "form": form,
             "plan": plan,
+            "effect_plan": plan or _plan_at_first(standing, now),
             "changed": changes_since is not None,
             "changes": Story(standing.order).since(changes_since) if changes_since is not None else [],
         },

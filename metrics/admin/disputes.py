@@ -34,7 +34,7 @@ class Undecided(admin.SimpleListFilter):
     def choices(self, changelist):
         """The open ones instead of all as the first choice."""
         first, *others = super().choices(changelist)
-        yield {**first, "display": _("確認待ち")}
+        yield {**first, "display": _("審査中")}
         yield from others
 
     def queryset(self, request, queryset):
@@ -114,10 +114,10 @@ class DisputeAdmin(ReadOnlyAdmin):
                     act = "dispute.granted" if grant else "dispute.rejected"
                     note(request, act, dispute.cancellation.order.number, reason=reason)
             except Refused as refused:
-                form.add_error(None, wording.refusal(refused.refusal))
+                messages.error(request, wording.refusal(refused.refusal))
             else:
                 messages.success(request, _("決定を保存しました。出品者にメールでお知らせします。"))
-                return self._to(dispute_id)
+            return self._to(dispute_id)
         elif dispute.state != Dispute.State.OPEN:
             messages.error(request, _("この申し立てはすでに決定されています。"))
             return self._to(dispute_id)
@@ -126,6 +126,8 @@ class DisputeAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "original": dispute,
             "title": _("申し立てを決定する"),
+            "said": dispute.text,
+            "about": f"{dispute.cancellation.order} — {wording.why(dispute.cancellation)}",
             "form": form,
         }
         return TemplateResponse(request, "admin/act.html", context)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ShopRequest, acting_seller_page, seller_of, seller_page
-from cancellations.wording import reason_label, refusal
+from cancellations.wording import refusal
 from messaging.views.writing import digests, file_answer
 from metrics import wording
 from metrics.actions import Evidence, ask_correction, open_dispute
@@ -70,7 +70,7 @@ def dispute(request: ShopRequest, dispute_id: int) -> HttpResponse:
             "here": "rate",
             "dispute": found,
             "order": order,
-            "reason": reason_label(found.cancellation.reason),
+            "reason": wording.reason_words(found.cancellation),
             "why": wording.why(found.cancellation),
             "events": [lines[event.pk] for event in found.events.all() if event.pk in lines],
         },
@@ -102,6 +102,7 @@ def contest_record(request: ShopRequest, cancellation_id: int) -> HttpResponse:
     story = Story(cancellation.order)
     said = messages_of_order(cancellation.order_id)[:MOST_EVIDENCE]
     is_correction = request.POST.get("kind") == Kind.CORRECTION
+    made_kind = Kind.CORRECTION if is_correction else Kind.DISPUTE
     is_sent = request.method == "POST"
     dispute_form = DisputeForm(
         *((request.POST, request.FILES) if is_sent and not is_correction else ()),
@@ -123,6 +124,10 @@ def contest_record(request: ShopRequest, cancellation_id: int) -> HttpResponse:
         try:
             answer = done_once(request, form, about, act, now=now)
         except ContestRefused as refused:
+            asked = [each for each in cancellation.disputes.all() if each.kind == made_kind]
+            if asked:  # in another tab, or by a colleague
+                messages.info(request, wording.refusal(refused.refusal))
+                return HttpResponseRedirect(reverse("seller:dispute", args=[asked[0].pk]))
             form.add_error(None, wording.refusal(refused.refusal))
         except Refused as refused:
             form.add_error(None, refusal(refused.code))
@@ -135,7 +140,7 @@ def contest_record(request: ShopRequest, cancellation_id: int) -> HttpResponse:
             "here": "rate",
             "cancellation": cancellation,
             "order": cancellation.order,
-            "reason": reason_label(cancellation.reason),
+            "reason": wording.reason_words(cancellation),
             "why": wording.why(cancellation),
             "form": dispute_form,
             "correction": correction_form,

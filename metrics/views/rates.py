@@ -119,7 +119,6 @@ def rate(request: ShopRequest) -> HttpResponse:
             else None,
             "charts": _charts(days, standing),
             "days": days[::-1],
-            "summary": _summary(days, standing),
             "show": show,
             **_rows(request, standing, show, now),
             "forecast": forecast,
@@ -146,16 +145,20 @@ def _moment(form: AtForm, now: datetime) -> datetime:
 # --- the drawing ------------------------------------------------------------------------------------------
 
 
-def _charts(days: list[Day], standing: Standing) -> list[tuple[str, chart.Drawing]]:
-    """The drawing twice, for wide and narrow windows: the style sheet shows one of them."""
+def _charts(days: list[Day], standing: Standing) -> list[tuple[str, chart.Drawing, str]]:
+    """The drawing twice, for wide and narrow windows, each with what it shows: the style sheet shows one of them."""
     values = [
         chart.Value(day.day, day.rate.basis_points(day.target), day.state, f"{jst_day(day.day)} {day.shown}")
         for day in days
     ]
     limit = standing.target.limit
     return [
-        ("wide", chart.draw(values, limit=limit, size=chart.WIDE, every=WIDE_EVERY)),
-        ("narrow", chart.draw(values[-NARROW_DAYS:], limit=limit, size=chart.NARROW, every=NARROW_EVERY)),
+        ("wide", chart.draw(values, limit=limit, size=chart.WIDE, every=WIDE_EVERY), _summary(days, standing)),
+        (
+            "narrow",
+            chart.draw(values[-NARROW_DAYS:], limit=limit, size=chart.NARROW, every=NARROW_EVERY),
+            _summary(days[-NARROW_DAYS:], standing),
+        ),
     ]
 
 

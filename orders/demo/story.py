@@ -430,9 +430,9 @@ class Story:
         """Disputes: one that waits for the operator, one granted, one rejected."""
         now, operator = self.now, operating(self.cast.olga)
         for line, days, text, decision in (
-            (NAME_PLATE, 6, "購入者は電話でキャンセルを希望していました。通話の記録があります。", None),
-            (GLOVES, 9, "価格の誤りは、運営の案内に従って修正した際に生じたものです。", True),
             (TOMATO, 10, "悪天候により入荷できなかったためです。", False),
+            (GLOVES, 9, "価格の誤りは、運営の案内に従って修正した際に生じたものです。", True),
+            (NAME_PLATE, 6, "購入者は電話でキャンセルを希望していました。通話の記録があります。", None),
         ):
             order = self.order(self.cast.eiji, [line.line(shipping=SHIPPING)], ago=timedelta(days=days + 1))
             self.cancel(order, Reason.OTHER, by=self.bob, at=now - timedelta(days=days))

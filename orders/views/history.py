@@ -76,6 +76,7 @@ class Story:
             for request in self.requests
             if request.seen_by_seller_at
         ]
+        lines += self._contested_lines()
         lines += [
             Line(warning.warned_at, "alert", str(WARNED[warning.kind]), _("システム"))
             for warning in warnings_of(self.order.pk)
@@ -91,6 +92,25 @@ class Story:
         lines = [self._line(event, name_people=False) for event in self.events if event.name not in INTERNAL]
         lines += self._mail_lines(mail for mail in self.mails if _listener(mail) == TO_BUYER)
         return sorted(lines, key=lambda line: line.at, reverse=True)
+
+    def _contested_lines(self) -> list[Line]:
+        """What the shop contested of this order, and what was decided."""
+        disputes = [dispute for each in self.cancellations for dispute in each.disputes.all()]
+        lines = [
+            Line(each.opened_at, "alert", _("%(kind)sを送信") % {"kind": each.get_kind_display()}, _("出品者"))
+            for each in disputes
+        ]
+        return lines + [
+            Line(
+                each.decided_at,
+                "check" if each.state == "GRANTED" else "cross",
+                _("%(kind)sの結果：%(state)s")
+                % {"kind": each.get_kind_display(), "state": each.get_state_display()},
+                _("オペレーター") if each.decided_by_id else _("システム"),
+            )
+            for each in disputes
+            if each.decided_at
+        ]
 
     def _waiting_lines(self) -> list[Line]:
         """Mails that have not left yet: they are tried again by themselves, or wait for an operator."""
@@ -188,7 +208,7 @@ class Story:
         reason = {"reason": reason_label(cancellation.reason)}
         if not to_seller:
             return _("理由：%(reason)s") % reason
-        if cancellation.counted:
+        if cancellation.stands:
             return _("理由：%(reason)s・キャンセル率への影響：あり") % reason
         return _("理由：%(reason)s・キャンセル率への影響：なし") % reason
 

@@ -16,10 +16,11 @@ from cancellations import policy
 from cancellations import queries as cancellation_queries
 from cancellations.forms import CancelForm
 from cancellations.policy import Reason
-from cancellations.wording import BANNER, reason_label, sentence
+from cancellations.wording import BANNER, reason_label
 from cancellations.wording import prospect as prospect_sentence
 from metrics.effects import Change, Prospect, change, prospect_of
 from metrics.queries import facts_of_orders
+from metrics.wording import reason_words, why
 
 from .history import Story
 from .money import money_of
@@ -106,10 +107,7 @@ def show_order(
             "question": question,
             "changes": story.since(changes_since) if changes_since is not None else [],
             "changed": changes_since is not None,
-            "cancellations": [
-                (each, reason_label(each.reason), sentence(each.code, each.counted))
-                for each in story.cancellations
-            ],
+            "cancellations": [(each, reason_words(each), why(each)) for each in story.cancellations],
             "shipments": story.shipments,
             "past_requests": [
                 (each, story.words_of(each.reason_label))

@@ -51,7 +51,7 @@ RATE_SIGNS = {
     "AT_RISK": ("is-bad", "stop", gettext_lazy("停止の可能性あり")),
 }
 DISPUTE_SIGNS = {
-    "OPEN": ("is-info", "clock", gettext_lazy("確認中")),
+    "OPEN": ("is-info", "clock", gettext_lazy("審査中")),
     "GRANTED": ("is-ok", "check", gettext_lazy("承認")),
     "REJECTED": ("", "cross", gettext_lazy("却下")),
 }
