@@ -157,6 +157,10 @@ def test_people_shops_reasons_and_policies_changed_by_hand_are_in_the_audit_log(
         "max_requests_per_order": "3",
         "auto_cancel_with_open_request_counts": "always",
         "ship_interlock_api": "warn",
+        "rate_target": "3",
+        "rate_watch": "2",
+        "rate_window_days": "7",
+        "rate_min_orders": "1",
         "reason": "新しい方針",
     }
     answer = admin.post(reverse("admin:cancellations_policyversion_add"), policy)

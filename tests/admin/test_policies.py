@@ -21,6 +21,10 @@ def test_a_new_policy_begins_with_the_values_in_force_and_the_audit_log_keeps_al
         max_requests_per_order=2,
         auto_cancel_with_open_request_counts="never",
         ship_interlock_api="block",
+        rate_target="3.00",
+        rate_watch="1.50",
+        rate_window_days=14,
+        rate_min_orders=20,
     )
     address = reverse("admin:cancellations_policyversion_add")
     form = admin.get(address).context["adminform"].form
@@ -34,6 +38,10 @@ def test_a_new_policy_begins_with_the_values_in_force_and_the_audit_log_keeps_al
         "max_requests_per_order": 2,
         "auto_cancel_with_open_request_counts": "never",
         "ship_interlock_api": "block",
+        "rate_target": "3.00",
+        "rate_watch": "1.50",
+        "rate_window_days": 14,
+        "rate_min_orders": 20,
     }
     starts = timezone.localtime(timezone.now() + timedelta(days=1))
     sent = {name: value for name, value in shown.items() if value is not False} | {

@@ -238,6 +238,7 @@ def test_a_cancelled_order_keeps_who_why_and_whether_it_counts(cast):
         ("mail_seller", BOB),
         ("mail_buyer", DORA),
         ("release_authorization", None),
+        ("look_at_rate", None),
     }
     assert offences() == {}
 

@@ -46,6 +46,7 @@ def test_an_overdue_order_is_cancelled_counted_and_both_sides_are_told(cast):
         ("mail_seller", "bob@seller.example"),
         ("mail_buyer", "dora@buyer.example"),
         ("release_authorization", None),
+        ("look_at_rate", None),
     }
     assert offences() == {}
 
