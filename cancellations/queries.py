@@ -279,6 +279,7 @@ def cancellations_of(order_id: int) -> QuerySet[Cancellation]:
     return (
         Cancellation.objects.filter(order_id=order_id)
         .order_by("-cancelled_at", "-pk")
+        .select_related("order")
         .prefetch_related("items__item", "disputes")
     )
 

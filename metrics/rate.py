@@ -149,7 +149,10 @@ def percent(points: int) -> str:
 
 
 def rate_of(orders: Collection[OrderFacts], cancellations: Collection[CancellationFacts], window: Window) -> Rate:
-    """|counted| ÷ |orders of the window ∪ counted| (D-20): an order counts once, however often it was cancelled."""
+    """|counted| ÷ |orders of the window ∪ counted| (D-20): an order counts once, however often it was cancelled.
+
+    The rule itself. Rows are counted by the database (`metrics.queries`), and tests hold each of its ways to this.
+    """
     by_key = {order.key: order for order in orders}
     counted = {
         each.order
