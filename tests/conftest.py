@@ -100,6 +100,19 @@ def nothing_leaves_inside_a_transaction(monkeypatch: pytest.MonkeyPatch) -> None
 
 # --- browser ------------------------------------------------------------------------------------------------
 
+# Chromium heeds the last such list only: what Playwright leaves out and matters here, then the menus of the address
+# bar, which else are drawn anew for every window and cost half a second each.
+LEFT_OUT = (
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsUpgrades",
+    "MediaRouter",
+    "OptimizationHints",
+    "PaintHolding",
+    "WebUIOmniboxAimPopup",
+    "WebUIOmniboxPopup",
+)
+
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
@@ -112,10 +125,7 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
         "--disable-background-networking",
         "--disable-component-update",
         "--disable-sync",
-        # The last such list is the one that counts: Playwright's own that matter here, then the address bar's menus,
-        # which else are drawn anew for every window and cost a second each.
-        "--disable-features=AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,"
-        "MediaRouter,OptimizationHints,PaintHolding,WebUIOmniboxPopup,WebUIOmniboxAimPopup",
+        f"--disable-features={','.join(LEFT_OUT)}",
     ]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")
