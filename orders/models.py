@@ -132,8 +132,6 @@ class Order(models.Model):
                 name="open_orders_by_ship_by",
                 condition=IS_OPEN_AT_SHOP,
             ),
-            # A closure asks for no seller: open orders of all shops by ship-by date.
-            models.Index(fields=["ship_by_date", "id"], name="open_orders_to_ship", condition=IS_OPEN_AT_SHOP),
             models.Index(fields=["seller", "last_updated_at", "id"], name="orders_by_last_update"),
             models.Index(F("buyer"), F("placed_at").desc(), F("id").desc(), name="orders_of_buyer"),
             # Operators ask for no seller either: what is held, and what no sweep will ever see.

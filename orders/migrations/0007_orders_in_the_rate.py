@@ -20,14 +20,4 @@ class Migration(migrations.Migration):
                 name="orders_in_rate",
             ),
         ),
-        migrations.AddIndex(
-            model_name="order",
-            index=models.Index(
-                condition=models.Q(
-                    ("status__in", ["PARTIALLY_SHIPPED", "UNSHIPPED"]), ("fulfillment_channel", "SELLER")
-                ),
-                fields=["ship_by_date", "id"],
-                name="open_orders_to_ship",
-            ),
-        ),
     ]

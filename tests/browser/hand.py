@@ -107,7 +107,11 @@ class Hand:
             field.fill(text)
 
     def pick(self, field: Locator, value: str) -> None:
-        """Choose from a list by value."""
+        """Choose from a list by value, and look at what the page answers before going on."""
+        self._select(field, value)
+        expect(self.page.locator(".htmx-request")).to_have_count(0)
+
+    def _select(self, field: Locator, value: str) -> None:
         if not self.way.by_keyboard:
             field.select_option(value)
             return

@@ -238,7 +238,7 @@ class TestPages:
         dora, address = browser(cast.dora), reverse("buyer:message", args=[order.number])
         six = [upload(f"{number}.jpg", picture()) for number in range(6)]
         page = dora.post(address, sends() | {"attachments": six}).content.decode()
-        assert "「5.jpg」は添付できません。1通に添付できるファイルは5つまでです。" in page
+        assert "「5.jpg」は添付できません。添付できるファイルは5つまでです。" in page
         kept = list(Attachment.objects.values_list("pk", flat=True))
         assert len(kept) == 5
         more = sends(key="k2") | {"kept": kept, "attachments": [upload("6.jpg", picture())]}
