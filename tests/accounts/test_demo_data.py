@@ -22,7 +22,7 @@ from tests.cast import deliver
 
 @pytest.fixture
 def demo(db):
-    call_command("create_demo_data", verbosity=0)
+    call_command("create_demo_data", orders=40, verbosity=0)
     return Seller.objects.get(merchant_id="A2SEEDLINGDEMO1")
 
 
