@@ -145,6 +145,7 @@ def test_another_reason_with_an_open_request_is_talked_out_of(floor, visit, scri
     ask(visit(floor.dora, f"/account/orders/{order.number}/request-cancellation/", script=script))
     page = visit(floor.alice, f"/seller/orders/{order.number}/cancel/", script=script)
     page.get_by_label("キャンセルの理由", exact=True).select_option("その他")
+    expect(page.locator(".htmx-request")).to_have_count(0)
     page.get_by_role("button", name="送信").click()
     expect(page.locator("#ask")).to_contain_text(
         "購入者からのキャンセルリクエストがあります。"
@@ -256,6 +257,7 @@ def test_cancelling_one_of_two_items_shows_money_and_effect_first(floor, visit, 
     row = page.get_by_role("row").filter(has_text="素焼き鉢 5号")
     row.get_by_label("キャンセルする数量").select_option("1")
     row.get_by_label("キャンセルの理由").select_option("在庫切れ")
+    expect(page.locator(".htmx-request")).to_have_count(0)
     page.get_by_role("button", name="内容を確認する").click()
     expect(page.locator("#ask")).to_contain_text("￥1,000")
     expect(page.locator("#ask")).to_contain_text("キャンセル率への影響：あり")
