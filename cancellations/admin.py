@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, ClassVar
 
 from django import forms
@@ -167,6 +168,8 @@ AREAS = {english: area for area, english in PREFECTURES.items()}
 # What a closure may last, and how far its orders are counted in a list.
 LONGEST_CLOSURE = timedelta(days=60)
 COUNTED_TO = 1000
+# The days of the warnings, by their columns.
+WARNINGS = ("first_warning_days", "second_warning_days", "last_warning_days")
 # A version cannot be taken back: no slip of the hand shall stand for years.
 FURTHEST_START = timedelta(days=366)
 
@@ -182,11 +185,17 @@ class PolicyVersionForm(forms.ModelForm):
     reason = reason_field(_("追加した版は、変更も取り消しもできません。理由は監査記録に残ります。"), required=True)
 
     def clean(self):
-        """What is watched begins before the target."""
+        """What is watched begins before the target; warnings come in their order, before the cancellation."""
         cleaned = super().clean() or self.cleaned_data
         target, watch = cleaned.get("rate_target"), cleaned.get("rate_watch")
         if target is not None and watch is not None and watch > target:
             self.add_error("rate_watch", WATCH_AFTER_TARGET)
+        for earlier, later in pairwise(WARNINGS):
+            if None not in (cleaned.get(earlier), cleaned.get(later)) and cleaned[later] < cleaned[earlier]:
+                self.add_error(later, _("前の警告と同じか、それより後の日数を入力してください。"))
+        cancelled, last = cleaned.get("auto_cancel_days"), cleaned.get("last_warning_days")
+        if cancelled and last and last > cancelled:
+            self.add_error("last_warning_days", _("自動キャンセルまでの日数以下で入力してください。"))
         return cleaned
 
     def clean_starts_at(self):
@@ -222,7 +231,11 @@ class PolicyVersionAdmin(OperatorAdmin):
         "direct_cancel_minutes",
         "direct_cancel_while_pending",
         "auto_cancel_days",
+        "first_warning_days",
+        "second_warning_days",
+        "last_warning_days",
         "request_response_hours",
+        "on_response_overdue",
         "seller_may_decline",
         "max_requests_per_order",
         "auto_cancel_with_open_request_counts",

@@ -16,6 +16,8 @@ from orders.places import PREFECTURES
 
 from . import policy
 
+WARNING_DAYS = [MinValueValidator(1), MaxValueValidator(60)]
+
 
 class PolicyVersion(models.Model):
     """Minutes, days and switches that rule from a moment on; before the first, the settings rule (domain 17)."""
@@ -27,6 +29,10 @@ class PolicyVersion(models.Model):
             _("出荷予定日より後のリクエストの場合のみ含める"),
         )
         NEVER = policy.OpenRequestCounts.NEVER.value, _("含めない")
+
+    class OnResponseOverdue(models.TextChoices):
+        NOTHING = policy.OnResponseOverdue.NOTHING.value, _("出品者の回答を待つ")
+        AUTO_APPROVE = policy.OnResponseOverdue.AUTO_APPROVE.value, _("自動的に承認する")
 
     class ApiInterlock(models.TextChoices):
         WARN = policy.Interlock.WARN.value, _("警告して受け付ける")
@@ -43,8 +49,23 @@ class PolicyVersion(models.Model):
     auto_cancel_days = models.PositiveIntegerField(
         _("自動キャンセルまでの日数"), default=7, validators=[MinValueValidator(1), MaxValueValidator(60)]
     )
+    first_warning_days = models.PositiveIntegerField(
+        _("1回目の警告（出荷予定日からの日数）"), default=1, validators=WARNING_DAYS
+    )
+    second_warning_days = models.PositiveIntegerField(
+        _("2回目の警告（出荷予定日からの日数）"), default=5, validators=WARNING_DAYS
+    )
+    last_warning_days = models.PositiveIntegerField(
+        _("最後の警告（出荷予定日からの日数）"), default=7, validators=WARNING_DAYS
+    )
     request_response_hours = models.PositiveIntegerField(
         _("回答期限（時間）"), default=48, validators=[MinValueValidator(1), MaxValueValidator(720)]
+    )
+    on_response_overdue = models.CharField(
+        _("回答期限を過ぎたリクエスト"),
+        max_length=20,
+        choices=OnResponseOverdue,
+        default=OnResponseOverdue.NOTHING,
     )
     seller_may_decline = models.BooleanField(_("出品者はリクエストを断れる"), default=True)
     max_requests_per_order = models.PositiveIntegerField(
@@ -89,6 +110,12 @@ class PolicyVersion(models.Model):
             models.CheckConstraint(condition=Q(number__gte=2), name="version_one_is_the_settings"),
             models.CheckConstraint(
                 condition=Q(rate_watch__lte=F("rate_target")), name="watch_comes_before_target"
+            ),
+            models.CheckConstraint(
+                condition=Q(first_warning_days__gte=1)
+                & Q(first_warning_days__lte=F("second_warning_days"))
+                & Q(second_warning_days__lte=F("last_warning_days")),
+                name="warnings_come_in_their_order",
             ),
         ]
 

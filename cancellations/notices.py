@@ -18,6 +18,7 @@ from payments import queries as payment_queries
 from . import queries, warning_queries, wording
 from .actions import approve_by_rules
 from .models import Cancellation, CancellationRequest
+from .policy import OnResponseOverdue, Reason
 
 # Marketplace cancellations by support are judged as the seller's, and told like them.
 _OF_MARKETPLACE = {"MKT-2", "MKT-3", "MKT-4", "MKT-9"}
@@ -79,6 +80,9 @@ def _told(request: CancellationRequest) -> dict:
         "buyer_text": request.buyer_text,
         "requested_at": request.requested_at,
         "response_due_at": request.response_due_at,
+        "approves_itself": lambda: (
+            queries.rules_at(request.response_due_at).on_response_overdue == OnResponseOverdue.AUTO_APPROVE
+        ),
         "decline_reason_label": request.get_decline_reason_display,
         "decline_text": request.decline_text,
         "tracking": request.decline_tracking,
@@ -108,6 +112,8 @@ def _mail_cancellation(delivery: Delivery, now: datetime, *, to_seller: bool) ->
                     "code": cancellation.code,
                     "reason": cancellation.reason,
                     "by_rules": delivery.event.door == Door.RULES,
+                    "unanswered": delivery.event.door == Door.SWEEP
+                    and cancellation.reason == Reason.BUYER_CANCELED,
                 },
                 "closes_request": _closes_request(cancellation),
                 "refund_amount": refund.amount if refund else None,

@@ -30,6 +30,9 @@ from .words import (
     Interlock as Interlock,
 )
 from .words import (
+    OnResponseOverdue as OnResponseOverdue,
+)
+from .words import (
     OpenRequestCounts as OpenRequestCounts,
 )
 from .words import (
@@ -53,7 +56,12 @@ class Rules:
     direct_cancel_minutes: int = 5
     direct_cancel_while_pending: bool = True
     auto_cancel_days: int = 7
+    # W1, W2 and W3 come so many days after the ship-by date.
+    first_warning_days: int = 1
+    second_warning_days: int = 5
+    last_warning_days: int = 7
     request_response_hours: int = 48
+    on_response_overdue: OnResponseOverdue = OnResponseOverdue.NOTHING
     seller_may_decline: bool = True
     max_requests_per_order: int = 3
     auto_cancel_with_open_request_counts: OpenRequestCounts = OpenRequestCounts.ALWAYS
@@ -63,6 +71,11 @@ class Rules:
     rate_watch: Decimal = Decimal("2.00")
     rate_window_days: int = 7
     rate_min_orders: int = 1
+
+    @property
+    def warning_days(self) -> dict[str, int]:
+        """How many days after the ship-by date each warning comes (domain 10)."""
+        return {"W1": self.first_warning_days, "W2": self.second_warning_days, "W3": self.last_warning_days}
 
 
 # A shop's limit of automatic approval is an amount of this currency.

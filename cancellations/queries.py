@@ -45,7 +45,11 @@ def _rules_of(version: PolicyVersion) -> policy.Rules:
         direct_cancel_minutes=version.direct_cancel_minutes,
         direct_cancel_while_pending=version.direct_cancel_while_pending,
         auto_cancel_days=version.auto_cancel_days,
+        first_warning_days=version.first_warning_days,
+        second_warning_days=version.second_warning_days,
+        last_warning_days=version.last_warning_days,
         request_response_hours=version.request_response_hours,
+        on_response_overdue=policy.OnResponseOverdue(version.on_response_overdue),
         seller_may_decline=version.seller_may_decline,
         max_requests_per_order=version.max_requests_per_order,
         auto_cancel_with_open_request_counts=policy.OpenRequestCounts(
@@ -340,6 +344,37 @@ def open_requests() -> QuerySet[CancellationRequest]:
     """All requests that wait for an answer, by when it is due, whichever shop's (index `open_requests_by_due`)."""
     waiting = CancellationRequest.objects.filter(status=CancellationRequest.Status.OPEN)
     return waiting.order_by("response_due_at", "pk")
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `start` until just before `end`."""
+
+    start: datetime
+    end: datetime
+
+
+def periods_of_automatic_approval(*, until: datetime) -> list[Period]:
+    """When requests whose answer fell due were to be approved by the policy in force then, `until` included."""
+    begun = list(PolicyVersion.objects.filter(starts_at__lte=until).order_by("starts_at"))
+    ends = [version.starts_at for version in begun[1:]] + [until + timedelta.resolution]
+    return [
+        Period(version.starts_at, end)
+        for version, end in zip(begun, ends, strict=False)
+        if version.on_response_overdue == PolicyVersion.OnResponseOverdue.AUTO_APPROVE
+    ]
+
+
+def overdue_requests(
+    period: Period, *, after: tuple[datetime, int] | None, limit: int
+) -> list[CancellationRequest]:
+    """Open requests whose answer fell due within a period, with items and order; the next ones after a due moment
+    and key (index `open_requests_by_due`)."""
+    due = open_requests().filter(response_due_at__gte=period.start, response_due_at__lt=period.end)
+    if after is not None:
+        moment, key = after
+        due = due.filter(response_due_at__gte=moment).exclude(response_due_at=moment, pk__lte=key)
+    return list(due.select_related("order").prefetch_related("items")[:limit])
 
 
 def request_by_id(request_id: int) -> CancellationRequest:

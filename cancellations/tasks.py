@@ -28,7 +28,15 @@ def apply_closures() -> int:
 @shared_task
 def remind_of_requests() -> int:
     """Remind shops of requests that wait for an answer. Harmless beside itself, and late."""
-    return actions.remind_of_requests(now=queries.database_now())
+    now = queries.database_now()
+    actions.approve_unanswered(now=now)  # nobody is asked to answer what approves itself
+    return actions.remind_of_requests(now=now)
+
+
+@shared_task(soft_time_limit=540, time_limit=600)
+def approve_unanswered_requests() -> int:
+    """Approve requests that nobody answered in time, where the policy says so. Harmless beside itself, and late."""
+    return actions.approve_unanswered(now=queries.database_now())
 
 
 @shared_task

@@ -18,7 +18,7 @@ _TO_WARN_OF = """
     SELECT o.id, due.kind, o.auto_cancel_due_at
     FROM orders_order AS o CROSS JOIN LATERAL (
         SELECT w.kind FROM unnest(%(kinds)s::text[], %(days)s::int[]) AS w (kind, days)
-        WHERE o.ship_by_date + w.days <= %(day)s ORDER BY w.days DESC LIMIT 1
+        WHERE o.ship_by_date + w.days <= %(day)s ORDER BY w.days DESC, w.kind DESC LIMIT 1
     ) AS due
     WHERE o.seller_id = {seller} AND o.status IN ('UNSHIPPED', 'PARTIALLY_SHIPPED') AND NOT o.on_hold
       AND o.fulfillment_channel = 'SELLER' AND o.ship_by_date < %(day)s AND o.auto_cancel_due_at > %(now)s

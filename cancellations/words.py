@@ -111,6 +111,13 @@ class OpenRequestCounts(StrEnum):
     NEVER = "never"
 
 
+class OnResponseOverdue(StrEnum):
+    """What happens to a request that is not answered in time (domain 8)."""
+
+    NOTHING = "nothing"
+    AUTO_APPROVE = "auto_approve"
+
+
 class Interlock(StrEnum):
     """What a shipment confirmation does when a request is open (domain 7.6, D-14)."""
 

@@ -41,6 +41,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(minute="*/15"),
         "options": {"expires": 900},
     },
+    "approve-unanswered-requests": {
+        "task": "cancellations.tasks.approve_unanswered_requests",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
     "deliver-due": {
         "task": "events.tasks.deliver_due",
         "schedule": settings.DELIVER_SECONDS,

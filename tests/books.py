@@ -1,7 +1,7 @@
 """Look at all books at once: did anything change, do they add up, was the order locked before it was written?"""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -78,3 +78,21 @@ def refuse_changes_of(order) -> None:
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
         statement = "ALTER TABLE orders_order ADD CONSTRAINT order_is_cursed CHECK (id <> %s OR version <= %s)"
         cursor.execute(statement, [order.pk, order.version])
+
+
+def plans_of(act: Callable[[], object]) -> list[str]:
+    """How the database goes about each statement that reads orders, or requests by when to remind of them."""
+    plans = []
+
+    def explained(execute, sql, params, many, context):
+        if "FROM orders_order" in sql or '"remind_at" <=' in sql:
+            with connection.cursor() as cursor, connection.execute_wrapper(lambda run, *rest: run(*rest)):
+                plain = sql.replace("FOR NO KEY UPDATE SKIP LOCKED", "")
+                execute_plain = cursor.cursor.execute
+                execute_plain("EXPLAIN " + plain, params)
+                plans.append("\n".join(line for (line,) in cursor.cursor.fetchall()))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explained):
+        act()
+    return plans

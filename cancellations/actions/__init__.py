@@ -13,7 +13,8 @@ from .requests import decline, request_cancellation, save_settled, see_requests,
 from .shop_rules import approve_by_rules, set_shop_rules
 from .sweep import cancel_overdue, run_sweep
 from .targets import CancelTarget, Case, DeclineTarget, RequestTarget, WithdrawTarget, judge
-from .warnings import remind_of_requests, warn_late
+from .unanswered import approve_unanswered, remind_of_requests
+from .warnings import warn_late
 
 __all__ = [
     "ORDERS_AT_ONCE",
@@ -25,6 +26,7 @@ __all__ = [
     "WithdrawTarget",
     "apply_closures",
     "approve_by_rules",
+    "approve_unanswered",
     "cancel",
     "cancel_overdue",
     "decline",

@@ -10,11 +10,11 @@ from accounts.actors import SHOP_RULES, Actor
 from accounts.queries import seller_by_id
 from cancellations import policy, queries
 from cancellations.models import SellerRules
-from cancellations.policy import Reason, Refusal
+from cancellations.policy import Refusal
 from events.actions import NotYet, audit
 
 from .cancelling import cancel
-from .targets import CancelTarget
+from .targets import approval_of
 
 
 def set_shop_rules(
@@ -63,13 +63,7 @@ def approve_by_rules(*, request_id: int, now: datetime) -> bool:
     asked = queries.asked_for(request.order, request)
     if request.status != policy.RequestStatus.OPEN or not policy.approves_by_itself(shop, asked):
         return False
-    target = CancelTarget(
-        request.order_id,
-        Reason.BUYER_CANCELED,
-        units={line.item_id: line.quantity_open for line in request.items.all() if line.quantity_open},
-        expected_version=request.order.version,
-    )
-    (outcome,) = cancel(targets=[target], by=SHOP_RULES, now=now)
+    (outcome,) = cancel(targets=[approval_of(request)], by=SHOP_RULES, now=now)
     if outcome.code == Refusal.VERSION_CONFLICT:
         raise NotYet("the order changed meanwhile")
     return not outcome.code

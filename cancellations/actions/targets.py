@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from cancellations import policy, queries
+from cancellations.models import CancellationRequest
 from cancellations.policy import Reason, Refusal
 from orders.actions import in_batches, outcome
 from orders.models import Order
@@ -57,6 +58,16 @@ class DeclineTarget:
     text: str = ""
     tracking: str = ""
     expected_version: int | None = None
+
+
+def approval_of(request: CancellationRequest) -> CancelTarget:
+    """What approves an open request with nobody looking: exactly what it still asks for, of the order as it stands."""
+    return CancelTarget(
+        request.order_id,
+        Reason.BUYER_CANCELED,
+        units={line.item_id: line.quantity_open for line in request.items.all() if line.quantity_open},
+        expected_version=request.order.version,
+    )
 
 
 class HasOrder(Protocol):

@@ -1,23 +1,19 @@
-"""Warnings before the automatic cancellation, and reminders of requests that wait for an answer (domain 8, 10)."""
+"""Warnings before the automatic cancellation (domain 10)."""
 
 import logging
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 
 from django.db import OperationalError, connection, transaction
-from django.db.models import Case, F, Value, When
 
 from accounts.actors import SWEEP
-from cancellations import warning_queries
-from cancellations.models import CancellationRequest
+from cancellations import queries, warning_queries
 from events.actions import Entry, record
 from orders.queries import zone
 
 logger = logging.getLogger(__name__)
 
-# Each warning comes at nine o'clock of the marketplace's day, so many days after the ship-by date (domain 17).
-WARNING_DAYS = {"W1": 1, "W2": 5, "W3": 7}
+# Each warning comes at nine o'clock of the marketplace's day.
 WARNING_HOUR = time(9, 0)
 # A digest is one transaction; whatever more a shop has is told in the next one.
 ORDERS_PER_DIGEST = 10_000
@@ -26,15 +22,16 @@ ORDERS_PER_DIGEST = 10_000
 def warn_late(*, now: datetime) -> int:
     """Warn every shop of its open orders past their ship-by date: W1, W2, W3, each once per order (domain 10).
 
-    What should have been told is found by query, so an outage is caught up; an order for which several warnings are
-    due is told of by the latest alone. Each shop gets one mail for W1 (M-15) and one for W2 and W3 (M-16). Returns
-    how many orders were told of. A shop that the database refuses, for somebody keeps one of its orders locked,
-    waits for the next run; the others are told.
+    On which days, the policy in force at `now` says (domain 17). What should have been told is found by query, so an
+    outage is caught up; an order for which several warnings are due is told of by the latest alone. Each shop gets
+    one mail for W1 (M-15) and one for W2 and W3 (M-16). Returns how many orders were told of. A shop that the
+    database refuses, for somebody keeps one of its orders locked, waits for the next run; the others are told.
     """
     told = 0
-    for seller_id in warning_queries.shops_to_warn(WARNING_DAYS, _day_of_warnings(now), now=now):
+    days = queries.rules_at(now).warning_days
+    for seller_id in warning_queries.shops_to_warn(days, _day_of_warnings(now), now=now):
         try:
-            while warned := _warn(seller_id, now):
+            while warned := _warn(seller_id, days, now):
                 told += warned
                 if warned < ORDERS_PER_DIGEST:
                     break
@@ -49,13 +46,13 @@ def _day_of_warnings(now: datetime) -> date:
     return local.date() if local.time() >= WARNING_HOUR else local.date() - timedelta(days=1)
 
 
-def _warn(seller_id: int, now: datetime) -> int:
+def _warn(seller_id: int, days: Mapping[str, int], now: datetime) -> int:
     """Warn one shop once. A shop that another worker is warning just now is left to it."""
     with transaction.atomic():
         if not warning_queries.lock_shop_to_warn(seller_id):
             return 0
         due = warning_queries.orders_to_warn_of(
-            seller_id, WARNING_DAYS, _day_of_warnings(now), now=now, limit=ORDERS_PER_DIGEST
+            seller_id, days, _day_of_warnings(now), now=now, limit=ORDERS_PER_DIGEST
         )
         digests = {
             is_first: Entry(
@@ -67,11 +64,11 @@ def _warn(seller_id: int, now: datetime) -> int:
             for is_first in sorted({kind == "W1" for _, kind in due})
         }
         events = dict(zip(digests, record(list(digests.values()), by=SWEEP, now=now), strict=True))
-        _keep([(order_id, kind, events[kind == "W1"]) for order_id, kind in due], now)
+        _keep([(order_id, kind, events[kind == "W1"]) for order_id, kind in due], days, now)
     return len(due)
 
 
-def _keep(told: Sequence[tuple[int, str, int]], now: datetime) -> None:
+def _keep(told: Sequence[tuple[int, str, int]], days: Mapping[str, int], now: datetime) -> None:
     """Note the warnings, together with the earlier ones that these leave nothing to say for.
 
     In the order of the orders' keys, as every act locks them: a row of another table holds its order for a moment.
@@ -92,43 +89,6 @@ def _keep(told: Sequence[tuple[int, str, int]], now: datetime) -> None:
                 "orders": [order_id for order_id, _, _ in told],
                 "kinds": [kind for _, kind, _ in told],
                 "events": [event_id for _, _, event_id in told],
-                "all": list(WARNING_DAYS),
+                "all": list(days),
             },
         )
-
-
-def remind_of_requests(*, now: datetime) -> int:
-    """Remind shops of requests that nobody answered, at half of the time and when the answer is due (domain 8).
-
-    One digest per shop (M-14). Two runs at once share the work. Returns how many requests were told of.
-    """
-    told = 0
-    while reminded := _remind(now):
-        told += reminded
-    return told
-
-
-def _remind(now: datetime) -> int:
-    with transaction.atomic():
-        due = warning_queries.lock_requests_to_remind_of(now=now, limit=ORDERS_PER_DIGEST)
-        by_shop: dict[int, list[int]] = defaultdict(list)
-        for request_id, seller_id in due:
-            by_shop[seller_id].append(request_id)
-        CancellationRequest.objects.filter(pk__in=[request_id for request_id, _ in due]).update(
-            remind_at=Case(When(response_due_at__gt=now, then=F("response_due_at")), default=Value(None))
-        )
-        record(
-            [
-                Entry(
-                    "cancellation.unanswered",
-                    subject=f"seller:{seller_id}",
-                    payload={"requests": request_ids},
-                    seller_id=seller_id,
-                    may_silence="M-14",
-                )
-                for seller_id, request_ids in by_shop.items()
-            ],
-            by=SWEEP,
-            now=now,
-        )
-    return len(due)

@@ -85,6 +85,11 @@ class Standing:
         return policy.covers(covered, self.facts.open_units())
 
     @property
+    def approves_itself(self) -> bool:
+        """Whether the open request is approved if nobody answers it in time (domain 8)."""
+        return self.rules.on_response_overdue == policy.OnResponseOverdue.AUTO_APPROVE
+
+    @property
     def requested(self) -> list[tuple[str, int]]:
         """What the open request still covers: title and units."""
         covered = self.facts.request.covered if self.facts.request else {}

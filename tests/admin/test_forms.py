@@ -161,6 +161,10 @@ def test_people_shops_reasons_and_policies_changed_by_hand_are_in_the_audit_log(
         "rate_watch": "2",
         "rate_window_days": "7",
         "rate_min_orders": "1",
+        "first_warning_days": "1",
+        "second_warning_days": "5",
+        "last_warning_days": "7",
+        "on_response_overdue": "nothing",
         "reason": "新しい方針",
     }
     answer = admin.post(reverse("admin:cancellations_policyversion_add"), policy)

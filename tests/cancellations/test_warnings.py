@@ -1,4 +1,4 @@
-"""Warnings W1 to W3 before the automatic cancellation, and reminders of unanswered requests (domain 8, 10, 12.2)."""
+"""Warnings W1 to W3 before the automatic cancellation (domain 10, 12.2)."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -7,18 +7,15 @@ from django.core import mail as outbox
 from django.db import connection
 
 from accounts.actions import silence_mails
-from accounts.models import Membership, User
-from cancellations import policy
-from cancellations.actions import remind_of_requests, warn_late
-from cancellations.models import CancellationRequest, ShipWarning
-from cancellations.policy import Reason
+from cancellations.actions import warn_late
+from cancellations.models import PolicyVersion, ShipWarning
 from events.models import Delivery, Event, SentMail
 from orders.actions import hold, release, set_ship_by
 from orders.models import Order
 from orders.views.history import Story
 from tests import factories
-from tests.books import counted_statements, nothing_changes
-from tests.cast import LATER, Cast, deliver, lines_of
+from tests.books import counted_statements, nothing_changes, plans_of
+from tests.cast import LATER, Cast, deliver
 from tests.factories import NOON
 
 SHIP_BY = date(2026, 7, 4)  # of every order that is placed at NOON
@@ -84,6 +81,29 @@ def test_after_an_outage_only_the_latest_warning_is_told_and_the_earlier_are_not
     assert names() == ["orders.cancelled_soon"]
     assert warn_late(now=nine(7)) == 1
     assert kinds_of(order) == ["W1", "W2", "W3"]
+
+
+def test_the_policy_in_force_says_on_which_days_warnings_come(cast):  # domain 17
+    PolicyVersion.objects.create(
+        number=2, starts_at=NOON, first_warning_days=2, second_warning_days=3, last_warning_days=4
+    )
+    order = cast.order()
+    assert warn_late(now=nine(1)) == 0
+    for days, given in ((2, ["W1"]), (3, ["W1", "W2"]), (4, ["W1", "W2", "W3"])):
+        assert warn_late(now=nine(days)) == 1
+        assert kinds_of(order) == given
+    assert warn_late(now=nine(7)) == 0
+
+
+def test_of_warnings_that_come_on_one_day_the_last_is_told(cast):
+    PolicyVersion.objects.create(
+        number=2, starts_at=NOON, first_warning_days=1, second_warning_days=1, last_warning_days=1
+    )
+    order = cast.order()
+    assert warn_late(now=nine(1)) == 1
+    assert names() == ["orders.cancelled_soon"]
+    assert kinds_of(order) == ["W1", "W2", "W3"]
+    assert warn_late(now=nine(7)) == 0
 
 
 def test_w2_and_w3_of_one_run_are_one_mail(cast):
@@ -177,34 +197,6 @@ def test_a_run_with_nothing_to_do_reads_open_orders_by_ship_by_date_and_no_table
     assert "Seq Scan on orders_order" not in plans[0]
 
 
-def plans_of(act) -> list[str]:
-    """How the database goes about each statement that reads orders."""
-    plans = []
-
-    def explained(execute, sql, params, many, context):
-        if "FROM orders_order" in sql or '"remind_at" <=' in sql:
-            with connection.cursor() as cursor, connection.execute_wrapper(lambda run, *rest: run(*rest)):
-                plain = sql.replace("FOR NO KEY UPDATE SKIP LOCKED", "")
-                execute_plain = cursor.cursor.execute
-                execute_plain("EXPLAIN " + plain, params)
-                plans.append("\n".join(line for (line,) in cursor.cursor.fetchall()))
-        return execute(sql, params, many, context)
-
-    with connection.execute_wrapper(explained):
-        act()
-    return plans
-
-
-@pytest.fixture
-def other_worker(transactional_db):
-    """A second connection to the same database, in a transaction of its own."""
-    other = connection.copy()
-    other.set_autocommit(False)
-    yield other
-    other.rollback()
-    other.close()
-
-
 def test_a_shop_that_another_worker_warns_is_left_to_it_and_the_others_do_not_wait(other_worker, cast):
     mine, theirs = factories.order(cast.other_shop, cast.dora), cast.order()
     with other_worker.cursor() as cursor:
@@ -232,20 +224,6 @@ def test_one_locked_order_keeps_no_other_shop_from_its_warning(other_worker, cas
         assert kinds_of(locked) == ["W1"]
     finally:
         connection.close()
-
-
-def test_a_request_that_another_worker_reminds_of_is_left_to_it(other_worker, cast):
-    orders = [cast.order(), cast.order()]
-    for order in orders:
-        cast.request(order)
-    with other_worker.cursor() as cursor:
-        cursor.execute(
-            "SELECT 1 FROM cancellations_cancellationrequest WHERE order_id = %s FOR UPDATE", [orders[0].pk]
-        )
-    assert remind_of_requests(now=HALF) == 1
-    other_worker.rollback()
-    assert remind_of_requests(now=HALF) == 1
-    assert {remind_at(order) for order in orders} == {DUE}
 
 
 # --- what the mails say -------------------------------------------------------------------------------------
@@ -324,139 +302,3 @@ def test_the_orders_history_tells_the_shop_and_not_the_buyer(cast):
     assert told.count("出荷予定日を過ぎたことをメールで通知") == 1
     assert told.count("まもなく自動キャンセルされることをメールで通知") == 1
     assert not any("通知" in line.what for line in Story(order).for_buyer())
-
-
-# --- reminders ----------------------------------------------------------------------------------------------
-
-HALF, DUE = LATER + timedelta(hours=24), LATER + timedelta(hours=48)
-
-
-def remind_at(order: Order) -> datetime | None:
-    return CancellationRequest.objects.get(order=order).remind_at
-
-
-def test_a_shop_is_reminded_at_half_of_the_time_and_when_the_answer_is_due(cast):
-    order = cast.order()
-    cast.request(order)
-    assert remind_at(order) == HALF
-    with nothing_changes():
-        assert remind_of_requests(now=HALF - timedelta(microseconds=1)) == 0
-    assert remind_of_requests(now=HALF) == 1
-    assert remind_at(order) == DUE
-    assert remind_of_requests(now=DUE) == 1
-    assert remind_at(order) is None
-    assert remind_of_requests(now=DUE + timedelta(days=1)) == 0
-    assert names() == ["cancellation.unanswered"] * 2
-
-
-def test_after_an_outage_a_shop_is_reminded_once(cast):
-    order = cast.order()
-    cast.request(order)
-    assert remind_of_requests(now=DUE + timedelta(hours=1)) == 1
-    assert remind_at(order) is None
-    assert names() == ["cancellation.unanswered"]
-
-
-@pytest.mark.parametrize(
-    "act",
-    [
-        lambda cast, order: cast.withdraw(order),
-        lambda cast, order: cast.decline(order),
-        lambda cast, order: cast.cancel(order),
-        lambda cast, order: cast.confirm(order),
-    ],
-    ids=["withdrawn", "declined", "cancelled", "shipped"],
-)
-def test_a_request_that_ended_awaits_no_reminder(cast, act):
-    order = cast.order()
-    cast.request(order)
-    act(cast, order)
-    assert remind_at(order) is None
-    assert remind_of_requests(now=DUE) == 0
-
-
-def test_approving_some_of_a_request_leaves_its_reminder_to_who_reminds(cast, monkeypatch):
-    order = cast.order(2)
-    cast.request(order)
-    settle = policy.settle
-
-    def reminded_meanwhile(*args, **kwargs):
-        CancellationRequest.objects.update(remind_at=DUE)
-        return settle(*args, **kwargs)
-
-    monkeypatch.setattr(policy, "settle", reminded_meanwhile)
-    cast.cancel(order, Reason.BUYER_CANCELED, units={lines_of(order)[0]: 1})
-    assert order.requests.get().status == "OPEN"
-    assert remind_at(order) == DUE
-
-
-@pytest.mark.parametrize(
-    "leave",
-    [
-        lambda bob: User.objects.filter(pk=bob.pk).update(is_active=False),
-        lambda bob: Membership.objects.filter(user=bob).update(role="READ_ONLY"),
-        lambda bob: Membership.objects.filter(user=bob).delete(),
-    ],
-    ids=["closed", "only looks", "removed"],
-)
-def test_who_left_the_shop_before_a_mail_leaves_does_not_get_it(cast, leave):
-    cast.request(cast.order())
-    cast.request(cast.order(), now=HALF)
-    remind_of_requests(now=HALF)
-    warn_late(now=nine(1))
-    leave(cast.bob)
-    deliver(nine(1))
-    told = [address for mail in outbox.outbox for address in mail.to if address.endswith("@seller.example")]
-    assert told == ["alice@seller.example"] * 4
-    assert not Delivery.objects.exclude(state="DELIVERED").exists()
-
-
-def test_a_reminder_is_one_mail_for_all_requests_and_says_that_approving_has_no_effect(cast):
-    orders = [cast.order(), cast.order()]
-    for order in orders:
-        cast.request(order)
-    deliver()
-    outbox.outbox.clear()
-    remind_of_requests(now=HALF)
-    deliver(HALF)
-    assert {message.to[0] for message in outbox.outbox} == STAFF
-    message = outbox.outbox[0]
-    assert message.subject == "【マーケットプレイス】未対応のキャンセルリクエストがあります（2件）"
-    for words in (message.body, message.alternatives[0].content):
-        assert all(order.number in words for order in orders)
-        assert "2026/07/03 13:00 JST" in words
-        assert "キャンセル率に影響しません。" in words
-        assert "/seller/orders/?requested=1" in words
-
-
-def test_a_run_of_reminders_goes_by_its_index(cast):
-    cast.request(cast.order())
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-    (plan,) = plans_of(lambda: remind_of_requests(now=NOON))
-    assert "requests_to_remind_of" in plan
-
-
-# --- mails that a person stopped ----------------------------------------------------------------------------
-
-
-def test_a_stopped_mail_makes_no_delivery_for_that_person_and_leaves_the_others_theirs(cast):
-    silence_mails(user_id=cast.alice.pk, mails={"M-07", "M-14", "M-15"}, now=NOON)
-    cast.request(cast.order())
-    alone = cast.order()
-    cast.cancel_alone(alone)
-    remind_of_requests(now=HALF)
-    warn_late(now=nine(1))
-    for name in ("cancellation.unanswered", "orders.past_ship_by", "order.cancelled"):
-        told = Delivery.objects.filter(event__name=name, listener="mail_seller")
-        assert set(told.values_list("recipient__email", flat=True)) == {"bob@seller.example"}, name
-
-
-def test_no_other_mail_is_stopped_by_it(cast):
-    silence_mails(user_id=cast.alice.pk, mails={"M-07", "M-14", "M-15"}, now=NOON)
-    order = cast.order()
-    cast.request(order)
-    cast.cancel(order)
-    for name in ("cancellation.requested", "order.cancelled"):
-        told = Delivery.objects.filter(event__name=name, listener="mail_seller")
-        assert set(told.values_list("recipient__email", flat=True)) == STAFF

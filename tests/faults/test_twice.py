@@ -12,7 +12,7 @@ from django.utils.module_loading import import_string
 from accounts.actors import Actor, Door, Role
 from accounts.passwords import ask_for_link
 from cancellations.actions import CancelTarget, set_shop_rules, start_bulk
-from cancellations.models import Closure
+from cancellations.models import Closure, PolicyVersion
 from cancellations.policy import Reason, ShopRules
 from events.actions import once, subscriptions
 from events.models import Delivery
@@ -143,6 +143,14 @@ def a_closure(cast: Cast) -> None:
     Closure.objects.create(first_day=today, last_day=today, reason_ja="台風", reason_en="Typhoon", added_at=now)
 
 
+def unanswered(cast: Cast) -> None:
+    """A request that nobody answered in time, under a policy that approves it."""
+    now = timezone.now()
+    asked_at = now - timedelta(hours=50)
+    PolicyVersion.objects.create(number=2, starts_at=asked_at, on_response_overdue="auto_approve")
+    cast.request(cast.order(2, placed_at=asked_at - timedelta(hours=1)), now=asked_at)
+
+
 def a_named_shop(cast: Cast) -> None:
     """A shop with a cancellation that counts, named for a look."""
     now = timezone.now()
@@ -157,6 +165,7 @@ TASKS: dict[str, Callable[[Cast], tuple]] = {
     "cancellations.tasks.cancel_overdue_orders": nothing,
     "cancellations.tasks.warn_of_late_orders": nothing,
     "cancellations.tasks.remind_of_requests": nothing,
+    "cancellations.tasks.approve_unanswered_requests": lambda cast: (unanswered(cast), ())[1],
     "cancellations.tasks.start_waiting_bulk_cancellations": lambda cast: (a_bulk(cast), ())[1],
     "cancellations.tasks.run_bulk_cancellation": lambda cast: (a_bulk(cast),),
     "events.tasks.deliver_due": nothing,
