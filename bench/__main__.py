@@ -46,7 +46,7 @@ def _measure(options: argparse.Namespace, tell) -> tuple[list[Row], dict]:
     from . import acts, files, pages, rates, stock, talks
 
     size, overdue, imported = (stock.QUICK, 2_000, 2_000) if options.quick else (stock.STANDARD, 20_000, 100_000)
-    times = 5 if options.quick else 20
+    shops, times = (4_000, 5) if options.quick else (10_000, 20)
     tell(f"loading {size.shop_orders + size.other_orders:,} orders")
     begun = time.monotonic()
     loaded = stock.load(size, now=timezone.now())
@@ -56,7 +56,7 @@ def _measure(options: argparse.Namespace, tell) -> tuple[list[Row], dict]:
     rows = [
         *pages.measure(loaded, rounds=options.rounds, times=times, tell=tell),
         *talks.measure(loaded, rounds=options.rounds, times=times, tell=tell),
-        *rates.measure(loaded, rounds=options.rounds, times=times, tell=tell),
+        *rates.measure(loaded, shops=shops, rounds=options.rounds, times=times, tell=tell),
         *acts.one_cancellation(loaded, rounds=options.rounds, times=times, tell=tell),
         *acts.bulk(loaded, rounds=options.rounds, tell=tell),
         *acts.sweep(orders=overdue, rounds=options.rounds, tell=tell),

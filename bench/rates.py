@@ -20,7 +20,7 @@ from .limit import connected
 from .stock import Stock, trust_keys
 from .verdict import Row
 
-SHOPS, ORDERS_OF_EACH = 10_000, 10
+ORDERS_OF_EACH = 10
 # A shop's rate, and a day of all of them, against the same union as one bare statement.
 RATE_AT_MOST, SNAPSHOTS_AT_MOST = 5.0, 3.0
 # Policy and rate; a batch finds its shops, takes the policy and their lock, writes, and names them for a look.
@@ -65,15 +65,15 @@ FROM (SELECT id, row_number() OVER (ORDER BY id) AS place FROM accounts_seller W
 """
 
 
-def measure(stock: Stock, *, rounds: int, times: int, tell: Callable[[str], None]) -> Iterator[Row]:
+def measure(stock: Stock, *, shops: int, rounds: int, times: int, tell: Callable[[str], None]) -> Iterator[Row]:
     """The largest shop's rate as of now, then the snapshots of many shops."""
     now = timezone.now()
     with connected() as bare:
         yield _rate(stock, bare, now, rounds=rounds, times=times)
-        tell(f"{SHOPS:,} shops for their snapshots")
-        _open_shops(now)
+        tell(f"{shops:,} shops for their snapshots")
+        _open_shops(shops, now)
         try:
-            yield _snapshots(bare, now, rounds=rounds, tell=tell)
+            yield _snapshots(bare, shops, now, rounds=rounds, tell=tell)
         finally:
             _close_shops()
 
@@ -100,7 +100,7 @@ def _rate(stock: Stock, bare: psycopg2.extensions.connection, now: datetime, *, 
     return _row("rate", what, duel, RATE_AT_MOST, len(sent), RATE_STATEMENTS)
 
 
-def _snapshots(bare: psycopg2.extensions.connection, now: datetime, *, rounds: int, tell) -> Row:
+def _snapshots(bare: psycopg2.extensions.connection, shops: int, now: datetime, *, rounds: int, tell) -> Row:
     day = local_day(now) - timedelta(days=1)
     window = window_of_day(day, days=7, zone=zone())
     given = {"day": day, "start": window.start, "end": window.end}
@@ -134,8 +134,8 @@ def _snapshots(bare: psycopg2.extensions.connection, now: datetime, *, rounds: i
             found.append(list(_kept(ours)))
     if any(each != found[0] for each in found):
         raise RuntimeError("both sides must keep the same rates")
-    batches = -(-(SHOPS + Seller.objects.count()) // SELLERS_PER_BATCH)
-    what = f"snapshots of a day for {SHOPS:,} shops"
+    batches = -(-(shops + Seller.objects.count()) // SELLERS_PER_BATCH)
+    what = f"snapshots of a day for {shops:,} shops"
     return _row("snapshots", what, duel, SNAPSHOTS_AT_MOST, sent / batches, STATEMENTS_OF_A_BATCH)
 
 
@@ -161,10 +161,10 @@ def _row(key: str, what: str, duel: Duel, at_most: float, sent: float, sent_at_m
     )
 
 
-def _open_shops(now: datetime) -> None:
+def _open_shops(shops: int, now: datetime) -> None:
     """Many shops with a few orders of the last days each."""
     Seller.objects.bulk_create(
-        Seller(name=f"Shop {number}", merchant_id=f"ARATE{number:08d}") for number in range(SHOPS)
+        Seller(name=f"Shop {number}", merchant_id=f"ARATE{number:08d}") for number in range(shops)
     )
     with transaction.atomic(), connection.cursor() as cursor:
         trust_keys()

@@ -16,8 +16,8 @@ from celery.app.task import Task
 from django.apps import apps
 from django.conf import settings
 from django.core.mail import EmailMessage
-from django.db import connection
-from django.db.models.signals import post_migrate
+from django.db import connection, transaction
+from django.test import TransactionTestCase
 
 from sellercentral.celery import app
 from tests import processes
@@ -45,31 +45,51 @@ def pytest_sessionfinish() -> None:
 # --- rows that migrations write -----------------------------------------------------------------------------
 
 
-# Tables that cannot be emptied, and the triggers that refuse it.
-NOT_EMPTIED = {"events_event": "history_is_not_emptied", "events_auditentry": "audit_is_not_emptied"}
+# Tables that refuse to lose a row, and the triggers by which they do.
+KEPT_BY = {"events_event": "history_is_append_only", "events_auditentry": "audit_is_append_only"}
+# What Django itself writes with the migrations.
+OF_DJANGO = {"django_migrations", "django_content_type", "auth_permission"}
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    """Let the tables be emptied after tests that really commit, and bring back what migrations have written.
+    """Empty the tables after tests that really commit by deleting rows, and bring back what migrations have written.
 
-    The database refuses to empty history and audit; a test of its own shows that.
+    Django would empty all of them and tell each application so, which takes longer than most of these tests. The
+    database refuses to empty history and audit; a test of its own shows that.
     """
-    ours = [model for model in apps.get_models() if not model.__module__.startswith("django.")]
     with django_db_blocker.unblock():
-        written = {model: list(model._base_manager.all()) for model in ours}
-        with connection.cursor() as cursor:
-            for table, trigger in NOT_EMPTIED.items():
-                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+        tables = [name for name in connection.introspection.django_table_names() if name not in OF_DJANGO]
+        models = [model for model in apps.get_models() if model._meta.db_table in tables]
+        written = {model: rows for model in models if (rows := list(model._base_manager.all()))}
+    filled = " UNION ALL ".join(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in tables)  # noqa: S608
 
-    def bring_back(**_: Any) -> None:
-        for model, rows in written.items():
-            if rows and not model._base_manager.exists():
+    def empty(_: TransactionTestCase) -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(filled)
+            found = [table for (table,) in cursor.fetchall()]
+            kept = [(table, KEPT_BY[table]) for table in found if table in KEPT_BY]
+            for table, trigger in kept:
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+            for table in found:
+                cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            for table, trigger in kept:
+                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER {trigger}")
+            for model, rows in written.items():
                 model._base_manager.bulk_create(rows)
 
-    # Django sends this for each application after the tables are emptied; ours are the last ones.
-    last = list(apps.get_app_configs())[-1]
-    post_migrate.connect(bring_back, sender=last, weak=False, dispatch_uid="tests.bring_back")
+    TransactionTestCase._fixture_teardown = empty
+
+
+@pytest.fixture(scope="module")
+def rows_of_module(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Let a module's tests share what one of their fixtures has written; it is taken back after the last of them."""
+    of_tests = transaction.atomic()
+    of_tests._from_testcase = True  # as Django marks the one of each test
+    with django_db_blocker.unblock(), of_tests:
+        yield
+        transaction.set_rollback(True)
 
 
 # --- transactions -------------------------------------------------------------------------------------------

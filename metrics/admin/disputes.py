@@ -111,8 +111,8 @@ class DisputeAdmin(ReadOnlyAdmin):
             try:
                 with transaction.atomic():
                     decide(dispute_id=dispute_id, grant=grant, reason=reason, by=by, now=timezone.now())
-                    act = "dispute.granted" if grant else "dispute.rejected"
-                    note(request, act, dispute.cancellation.order.number, reason=reason)
+                    number = dispute.cancellation.order.number
+                    note(request, "dispute.granted" if grant else "dispute.rejected", number, reason=reason)
             except Refused as refused:
                 messages.error(request, wording.refusal(refused.refusal))
             else:

@@ -48,7 +48,10 @@ def acts_written_in(path: Path) -> set[str]:
         )
         given += call.args[1:2] if spoken.name_of(call) == "note" else []
         given += call.args[:1] if spoken.name_of(call) == "_audit_mail_text" else []
-        found |= {one.value for one in given if isinstance(one, ast.Constant)}
+        words = [
+            word for one in given for word in ([one.body, one.orelse] if isinstance(one, ast.IfExp) else [one])
+        ]
+        found |= {word.value for word in words if isinstance(word, ast.Constant)}
     return found
 
 

@@ -24,8 +24,7 @@ class Way:
 
 WAYS = {
     "by keyboard": Way(by_keyboard=True),
-    "on a phone in English": Way(language="en", on_phone=True),
-    "on a phone without script": Way(script=False, on_phone=True),
+    "on a phone in English without script": Way(language="en", script=False, on_phone=True),
 }
 
 

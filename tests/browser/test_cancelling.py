@@ -15,9 +15,9 @@ def state_of(order) -> str:
     return order.status
 
 
-def test_buyer_signs_in_and_cancels_within_the_window(floor, visit, script):
+def test_buyer_signs_in_and_cancels_within_the_window(floor, visit):
     order = floor.order(minutes_ago=1)
-    page = visit(None, "/account/orders/", script=script)
+    page = visit(None, "/account/orders/")
     page.get_by_label("メールアドレス").fill("dora@buyer.example")
     page.get_by_label("パスワード").fill("demo-portal-2026")
     page.get_by_role("button", name="ログイン").click()
@@ -76,16 +76,16 @@ def ask(page: Page, reason: str = "商品が不要になった") -> None:
     expect(page.get_by_text("キャンセルをリクエストしました。")).to_be_visible()
 
 
-def test_request_banner_cancellation_and_mails(floor, visit, script):
+def test_request_banner_cancellation_and_mails(floor, visit):
     floor.order(minutes_ago=30)
     order = floor.order(minutes_ago=60)
-    buyer = visit(floor.dora, "/account/orders/", script=script)
+    buyer = visit(floor.dora, "/account/orders/")
     card = buyer.get_by_role("article").filter(has_text=order.number)
     card.get_by_role("link", name="キャンセルをリクエスト").click()
     ask(buyer)
     expect(buyer.get_by_text("キャンセルをリクエスト中")).to_be_visible()
 
-    seller = visit(floor.alice, "/seller/orders/", script=script)
+    seller = visit(floor.alice, "/seller/orders/")
     block = seller.locator("tbody").filter(has_text=order.number)
     expect(block).to_have_count(1)
     banner, row = block.locator("tr").nth(0), block.locator("tr").nth(1)
@@ -206,11 +206,11 @@ def test_no_reason_is_an_error_that_leads_to_the_field(floor, visit, script):
     assert page.url.endswith("#id_reason")
 
 
-def test_withdrawal_while_the_form_is_open_stops_the_cancellation(floor, visit, script):
+def test_withdrawal_while_the_form_is_open_stops_the_cancellation(floor, visit):
     order = floor.order()
-    buyer = visit(floor.dora, f"/account/orders/{order.number}/request-cancellation/", script=script)
+    buyer = visit(floor.dora, f"/account/orders/{order.number}/request-cancellation/")
     ask(buyer)
-    seller = visit(floor.alice, f"/seller/orders/{order.number}/", script=script)
+    seller = visit(floor.alice, f"/seller/orders/{order.number}/")
     expect(seller.get_by_text(str(BANNER))).to_be_visible()
     buyer.get_by_role("button", name="リクエストを取り下げる").click()
     expect(buyer.get_by_text("リクエストを取り下げました。")).to_be_visible()
@@ -249,11 +249,11 @@ def test_shipment_of_a_requested_order_is_stopped_once(floor, visit, script):
     assert CancellationRequest.objects.get(order=order).close_reason == "SHIPPED"
 
 
-def test_cancelling_one_of_two_items_shows_money_and_effect_first(floor, visit, script):
+def test_cancelling_one_of_two_items_shows_money_and_effect_first(floor, visit):
     order = floor.order(
         items=[item("素焼き鉢 5号", quantity=2, price=1000), item("じょうろ", sku="CAN", price=500)]
     )
-    page = visit(floor.alice, f"/seller/orders/{order.number}/cancel-items/", script=script)
+    page = visit(floor.alice, f"/seller/orders/{order.number}/cancel-items/")
     row = page.get_by_role("row").filter(has_text="素焼き鉢 5号")
     row.get_by_label("キャンセルする数量").select_option("1")
     row.get_by_label("キャンセルの理由").select_option("在庫切れ")
@@ -268,10 +268,10 @@ def test_cancelling_one_of_two_items_shows_money_and_effect_first(floor, visit, 
     assert [line.quantity_cancelled for line in order.items.order_by("pk")] == [1, 0]
 
 
-def test_declining_needs_a_reason_and_closes_the_request(floor, visit, script):
+def test_declining_needs_a_reason_and_closes_the_request(floor, visit):
     order = floor.order()
-    ask(visit(floor.dora, f"/account/orders/{order.number}/request-cancellation/", script=script))
-    page = visit(floor.alice, f"/seller/orders/{order.number}/decline/", script=script)
+    ask(visit(floor.dora, f"/account/orders/{order.number}/request-cancellation/"))
+    page = visit(floor.alice, f"/seller/orders/{order.number}/decline/")
     decline = page.get_by_role("main").get_by_role("button", name="リクエストを断る")
     page.get_by_label("断る理由").select_option("その他")
     decline.click()
@@ -282,10 +282,10 @@ def test_declining_needs_a_reason_and_closes_the_request(floor, visit, script):
     assert CancellationRequest.objects.get(order=order).status == "DECLINED"
 
 
-def test_declining_what_has_left_leads_through_the_shipment(floor, visit, script):
+def test_declining_what_has_left_leads_through_the_shipment(floor, visit):
     order = floor.order()
-    ask(visit(floor.dora, f"/account/orders/{order.number}/request-cancellation/", script=script))
-    page = visit(floor.alice, f"/seller/orders/{order.number}/decline/", script=script)
+    ask(visit(floor.dora, f"/account/orders/{order.number}/request-cancellation/"))
+    page = visit(floor.alice, f"/seller/orders/{order.number}/decline/")
     page.get_by_label("断る理由").select_option("すでに発送した")
     page.get_by_role("main").get_by_role("button", name="リクエストを断る").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("出荷通知の送信")
@@ -297,10 +297,10 @@ def test_declining_what_has_left_leads_through_the_shipment(floor, visit, script
     assert CancellationRequest.objects.get(order=order).close_reason == "SHIPPED"
 
 
-def test_two_tabs_make_one_request(floor, visit, script):
+def test_two_tabs_make_one_request(floor, visit):
     order = floor.order()
     path = f"/account/orders/{order.number}/request-cancellation/"
-    first, second = visit(floor.dora, path, script=script), visit(floor.dora, path, script=script)
+    first, second = visit(floor.dora, path), visit(floor.dora, path)
     ask(first)
     second.get_by_label("キャンセルの理由").select_option("間違えて注文した")
     second.get_by_role("button", name="キャンセルをリクエスト").click()

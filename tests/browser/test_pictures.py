@@ -117,7 +117,12 @@ def asked_whole() -> Order:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_pictures_of_the_readme(shop, live_server, look, take, language):
+def test_pictures(shop, live_server, look, take, language):
+    for_the_readme(live_server.url, look, take, language)
+    for_the_help_pages(live_server.url, look, take, language)
+
+
+def for_the_readme(url: str, look, take, language: str) -> None:
     seller = look("alice@seller.example", language, DESK)
     for name, path in (
         ("home", "/seller/"),
@@ -125,33 +130,32 @@ def test_pictures_of_the_readme(shop, live_server, look, take, language):
         ("order", f"/seller/orders/{asked_whole().number}/"),
         ("rate", "/seller/performance/cancellation-rate/"),
     ):
-        seller.goto(live_server.url + path)
+        seller.goto(url + path)
         take(seller, "docs/screenshots", f"{name}.{language}.png")
     phone = look("alice@seller.example", language, PHONE)
-    phone.goto(f"{live_server.url}/seller/orders/?requested=1")
+    phone.goto(f"{url}/seller/orders/?requested=1")
     take(phone, "docs/screenshots", f"phone.{language}.png")
     buyer = look("dora@buyer.example", language, DESK)
-    buyer.goto(f"{live_server.url}/account/orders/")
+    buyer.goto(f"{url}/account/orders/")
     buyer.locator("a[href$='/request-cancellation/']").first.click()
     buyer.locator("h1").wait_for()
     take(buyer, "docs/screenshots", f"buyer-request.{language}.png")
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_pictures_of_the_help_pages(shop, live_server, look, take, language):
+def for_the_help_pages(url: str, look, take, language: str) -> None:
     order = asked_whole()
     page = look("alice@seller.example", language, STEP)
-    page.goto(f"{live_server.url}/seller/orders/?requested=1")
+    page.goto(f"{url}/seller/orders/?requested=1")
     rows = page.locator("tbody", has=page.locator(f"a[href$='{order.number}/cancel/']"))
     take(page, "static/help", f"step-2.{language}.png", clip=around(page, rows.first, above=48), full_page=True)
     mark(rows.first.locator(f"a[href$='{order.number}/cancel/']").first)
     take(page, "static/help", f"step-3.{language}.png", clip=around(page, rows.first, above=48), full_page=True)
-    page.goto(f"{live_server.url}/seller/orders/{order.number}/cancel/")
+    page.goto(f"{url}/seller/orders/{order.number}/cancel/")
     reason = page.locator("#id_reason")
     mark(reason)
     take(page, "static/help", f"step-4.{language}.png", clip=around(page, reason, above=120), full_page=True)
     wide = look("alice@seller.example", language, DESK)
-    wide.goto(f"{live_server.url}/seller/performance/cancellation-rate/")
+    wide.goto(f"{url}/seller/performance/cancellation-rate/")
     wide.add_style_tag(content=".page { max-width: 1056px; }")
     value = wide.locator(".rate")
     box = around(wide, value, above=12) | {"x": value.bounding_box()["x"]}

@@ -1,5 +1,6 @@
 """A shop in which everything happens once, by the actions: every table has rows to plant a violation in."""
 
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,12 +32,23 @@ class Shop:
         return self.orders[name]
 
 
-@pytest.fixture
-def shop(db, monkeypatch) -> Shop:
+@pytest.fixture(scope="module")
+def books(rows_of_module) -> Shop:
     """Orders in every state, with requests, cancellations, shipments, money and history."""
-    monkeypatch.setattr("cancellations.notices.send", lambda mail, delivery, now: None)
-    monkeypatch.setattr("metrics.notices.send", lambda mail, delivery, now: None)
-    monkeypatch.setattr("shipments.notices.send", lambda mail, delivery, now: None)
+    with pytest.MonkeyPatch.context() as patch:
+        for room in ("cancellations", "metrics", "shipments"):
+            patch.setattr(f"{room}.notices.send", lambda mail, delivery, now: None)
+        return write_books()
+
+
+@pytest.fixture
+def shop(books, db) -> Shop:
+    """The shop, for one test to change."""
+    return deepcopy(books)
+
+
+def write_books() -> Shop:
+    """The whole story."""
     seller = factories.shop()
     alice = factories.member(seller, Membership.Role.OWNER, "alice@seller.example", "中村 葵")
     dora = factories.person("dora@buyer.example", "森下 遥")

@@ -5,14 +5,9 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from accounts.actions import silence_mails
 from sellercentral.invariants import BY_ID
 from tests import factories
 from tests.books import offences
-from tests.cast import cast, no_mails
-from tests.factories import NOON
-
-__all__ = ["cast", "no_mails"]
 
 # Invariant, what is planted in plain words, the statement that plants it, and the offender's key or the statement
 # that finds it. {unshipped}, {shipped} … are the keys of the shop's orders, {item} of an item of {unshipped}.
@@ -599,24 +594,6 @@ def test_what_is_only_on_its_way_is_no_offence(shop, _case, plant):
         cursor.execute(plant.format(moment=shop.now.isoformat(), unshipped=shop["unshipped"].pk))
         assert cursor.rowcount > 0
     assert offences(now=shop.now) == {}
-
-
-def test_somebody_who_joins_later_need_not_have_been_told(cast, no_mails):
-    shop_without_people = factories.shop("あとから人が入る店")
-    order = factories.order(shop_without_people, cast.dora)
-    cast.cancel_alone(order)
-    factories.member(shop_without_people, "OWNER", "late@seller.example", "後藤 新")
-    asked = factories.order(shop_without_people, cast.dora)
-    cast.request(asked)
-    assert offences(now=NOON, only=["INV-10"]) == {}
-
-
-def test_a_shop_whose_people_all_stopped_a_mail_need_not_have_it(cast, no_mails):
-    for person in (cast.alice, cast.bob):
-        silence_mails(user_id=person.pk, mails={"M-07"}, now=NOON)
-    cast.request(cast.order())
-    cast.cancel_alone(cast.order())
-    assert offences(now=NOON, only=["INV-10", "INV-38"]) == {}
 
 
 def test_a_delivery_is_forgotten_by_the_clock_alone(shop):

@@ -27,7 +27,7 @@ from tests.books import offences
 from tests.factories import NOON
 from tests.processes import eventually
 
-ROUNDS = int(os.environ.get("STORM_ROUNDS", "30"))
+ROUNDS = int(os.environ.get("STORM_ROUNDS", "15"))
 # Longer than any act; a thread that is still busy then is stuck.
 PATIENCE = 30
 

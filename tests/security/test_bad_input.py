@@ -151,9 +151,11 @@ def test_b33_no_text_in_any_field_breaks_a_form(cast: Cast, name: str):
     raw = "&".join(f"{quote(field)}=%ED%A0%80" for field in body)
     assert client.post(address, raw, content_type="application/x-www-form-urlencoded").status_code < 500
     for text in ODD:
-        for field in body:
-            answer = client.post(address, body | {field: text})
-            assert answer.status_code < 500, (field, text[:9])
+        assert client.post(address, dict.fromkeys(body, text)).status_code < 500, text[:9]
+    # Alone, so that no other field's error hides what it does: what no text is, and what no number is.
+    for field in body:
+        for text in (ODD[0], ODD[-1]):
+            assert client.post(address, body | {field: text}).status_code < 500, (field, text[:9])
 
 
 # Nothing has to be given to these: an empty form of theirs does what it says.
