@@ -23,6 +23,7 @@ class Door(StrEnum):
     SWEEP = "SWEEP"
     PAYMENT = "PAYMENT"
     RULES = "RULES"
+    FEED = "FEED"
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,11 @@ def seller_by_id(seller_id: int) -> Seller:
     return Seller.objects.get(pk=seller_id)
 
 
+def lock_seller(seller_id: int) -> None:
+    """Hold a shop's row until the transaction ends; it stays open to everything that only refers to it."""
+    Seller.objects.select_for_update(no_key=True).get(pk=seller_id)
+
+
 def shop_names(seller_ids: Iterable[int]) -> dict[int, str]:
     """The names of shops, by key."""
     return dict(Seller.objects.filter(pk__in=list(seller_ids)).values_list("pk", "name"))

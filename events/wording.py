@@ -29,6 +29,7 @@ EVENTS = {
     "cancellation.unanswered": gettext_lazy("未対応のリクエストを知らせました"),
     "shipment.confirmed": gettext_lazy("出荷通知が送信されました"),
     "rate.worsened": gettext_lazy("キャンセル率の状態が悪化しました"),
+    "feed.finished": gettext_lazy("アップロードしたファイルの処理が終わりました"),
     "dispute.opened": gettext_lazy("キャンセル率に関する申し立てが届きました"),
     "dispute.decided": gettext_lazy("キャンセル率に関する申し立てが決定されました"),
 }
@@ -46,6 +47,7 @@ DOORS = {
     Door.SWEEP: gettext_lazy("自動処理"),
     Door.PAYMENT: gettext_lazy("お支払いの照会"),
     Door.RULES: gettext_lazy("自動承認ルール"),
+    Door.FEED: gettext_lazy("アップロードしたファイル"),
 }
 LISTENERS = {
     "mail_buyer": gettext_lazy("購入者へのメール"),

@@ -112,6 +112,17 @@ def orders_by_number(seller_id: int, numbers: Sequence[str]) -> list[Order]:
     return orders
 
 
+def keys_by_number(seller_id: int, numbers: Iterable[str]) -> dict[str, int]:
+    """The keys of the shop's orders of these numbers; unknown and other shops' are left out."""
+    found = Order.objects.filter(seller_id=seller_id, number__in=list(numbers))
+    return dict(found.values_list("number", "pk"))
+
+
+def statuses_of(order_ids: Iterable[int]) -> dict[int, str]:
+    """How orders stand, by key."""
+    return dict(Order.objects.filter(pk__in=list(order_ids)).values_list("pk", "status"))
+
+
 def order_of_buyer(user_id: int, number: str) -> Order | None:
     """The buyer's order of this number with items and recipient; None for unknown and for another buyer's."""
     return _whole(Order.objects.filter(buyer_id=user_id, number=number))

@@ -48,11 +48,14 @@ class _Done:
     version: int
 
 
-def refund(*, targets: Sequence[RefundTarget], by: Actor, now: datetime) -> list[Outcome]:
+def refund(
+    *, targets: Sequence[RefundTarget], by: Actor, now: datetime, unattended: bool = False
+) -> list[Outcome]:
     """Write refunds of charged orders; the provider is called by the delivery `refund` (domain 11).
 
     Never above what was charged less earlier refunds, those under way included: all are counted under the order's
-    lock. No refund touches the cancellation rate (D-31).
+    lock. No refund touches the cancellation rate (D-31). `unattended`: no door waits, so even the only order's error
+    becomes an answer.
     """
 
     def act(batch: Sequence[RefundTarget]) -> list[Outcome]:
@@ -73,7 +76,7 @@ def refund(*, targets: Sequence[RefundTarget], by: Actor, now: datetime) -> list
         _write(done, by, now)
         return outcomes
 
-    return in_batches(targets, act, order_id=lambda target: target.order_id)
+    return in_batches(targets, act, order_id=lambda target: target.order_id, unattended=unattended)
 
 
 def _decide(target: RefundTarget, order: Order | None, sold: Mapping[int, Sold]) -> Back | Refusal:

@@ -61,6 +61,16 @@ app.conf.beat_schedule = {
         "schedule": 60,
         "options": {"expires": 60},
     },
+    "start-waiting-feeds": {
+        "task": "feeds.tasks.start_waiting_feeds",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "forget-documents": {
+        "task": "feeds.tasks.forget_documents",
+        "schedule": crontab(minute="40"),
+        "options": {"expires": 3600},
+    },
     # Every hour, so that a day whose first run was missed is made up for soon; a second run finds nothing to do.
     "take-snapshots": {
         "task": "metrics.tasks.take_snapshots",

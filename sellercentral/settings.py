@@ -201,6 +201,7 @@ INSTALLED_APPS = [
     "cancellations",
     "shipments",
     "metrics",
+    "feeds",
 ]
 
 MIDDLEWARE = [
@@ -434,6 +435,15 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # What shops send and order as files; no page serves this folder.
+    "documents": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {
+            "location": VAR_DIR / "documents",
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
     "staticfiles": {
         # Compressing takes some seconds, which a demo on this machine does not earn back.
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"

@@ -59,6 +59,7 @@ SUBSCRIPTIONS = {
     "rate.worsened": {
         "mail_seller": Listener("metrics.notices.mail_worsening", STAFF),
     },
+    "feed.finished": {},
     "dispute.opened": {},
     "dispute.decided": {
         "mail_seller": Listener("metrics.notices.mail_decision", STAFF),

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 import accounts.urls
 import cancellations.urls
+import feeds.urls
 import messaging.urls
 import metrics.urls
 import orders.urls
@@ -21,6 +22,7 @@ seller = [
     *payments.urls.seller,
     *messaging.urls.seller,
     *metrics.urls.seller,
+    *feeds.urls.seller,
 ]
 buyer = [*accounts.urls.buyer, *orders.urls.buyer, *cancellations.urls.buyer, *messaging.urls.buyer]
 help_pages = [path("", views.help_index, name="index"), *cancellations.urls.help_pages, *metrics.urls.help_pages]

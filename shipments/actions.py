@@ -54,11 +54,12 @@ def confirm_shipment(
     interlock: policy.Interlock,
     by: Actor,
     now: datetime,
+    unattended: bool = False,
 ) -> list[Outcome]:
     """Confirm shipments (domain 7.6). The first one of an order charges it; nothing is charged before (domain 11).
 
     `interlock` says what an open request does: ASK and BLOCK refuse until the seller says the goods have left,
-    WARN lets it pass with a WARNING.
+    WARN lets it pass with a WARNING. `unattended`: no door waits, so even the only order's error becomes an answer.
     """
 
     def why_not(target: ConfirmTarget, facts: policy.OrderFacts, units: policy.Units) -> Refusal | None:
@@ -66,7 +67,7 @@ def confirm_shipment(
             facts, units, interlock=interlock, says_already_shipped=target.says_already_shipped
         )
 
-    return _confirm(targets, why_not, by, now, is_import=False)
+    return _confirm(targets, why_not, by, now, is_import=False, unattended=unattended)
 
 
 def take_over_shipments(*, targets: Sequence[ConfirmTarget], by: Actor, now: datetime) -> list[Outcome]:
@@ -91,6 +92,7 @@ def _confirm(
     now: datetime,
     *,
     is_import: bool,
+    unattended: bool = False,
 ) -> list[Outcome]:
     """Ship the units that nothing is said against; an import mails and charges nobody."""
 
@@ -112,7 +114,7 @@ def _confirm(
             _write(confirmed, by, now, is_import=is_import)
         return outcomes
 
-    return in_batches(targets, act, order_id=lambda target: target.order_id)
+    return in_batches(targets, act, order_id=lambda target: target.order_id, unattended=unattended)
 
 
 def _ship_units(case: Case[ConfirmTarget], units: Mapping[int, int], by: Actor, now: datetime) -> Confirmed:

@@ -18,8 +18,8 @@ from accounts.admin.base import note
 from accounts.duties import Duty
 from accounts.queries import seller_by_reference, sellers
 from orders import imports
-from orders.imports.wording import file_sentence, line_sentence
 from orders.models import Import
+from orders.wording import file_sentence, line_sentence
 
 
 def _shops() -> list[tuple[str, str]]:

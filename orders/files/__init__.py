@@ -48,7 +48,7 @@ class OrderFile:
 
     def __init__(self, content: BinaryIO, *, encoding: str = "auto") -> None:
         self.encoding = encoding_of(content, encoding)
-        self._lines = _numbered(content, self.encoding)
+        self._lines = numbered(content, self.encoding)
         self._names = _find_header(self._lines)
         self.layout = _layout_of(self._names)
         self.ignored = [name for name in self._names if name and name not in READ | PASSED_OVER]
@@ -87,7 +87,7 @@ class OrderFile:
             return BadLine(line, shown(self._number_in(text), 60), refused.code, refused.detail)
 
 
-def _numbered(content: BinaryIO, encoding: str) -> Iterator[tuple[int, str]]:
+def numbered(content: BinaryIO, encoding: str) -> Iterator[tuple[int, str]]:
     """Lines that are not blank, with their numbers; in memory is a block of the file, however long a line is."""
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)(), translate=True)
     number, rest, is_end = 0, "", False

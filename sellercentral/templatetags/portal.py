@@ -55,6 +55,19 @@ DISPUTE_SIGNS = {
     "GRANTED": ("is-ok", "check", gettext_lazy("承認")),
     "REJECTED": ("", "cross", gettext_lazy("却下")),
 }
+FEED_SIGNS = {
+    "IN_QUEUE": ("", "clock", gettext_lazy("待機中")),
+    "IN_PROGRESS": ("is-info", "clock", gettext_lazy("処理中")),
+    "DONE": ("is-ok", "check", gettext_lazy("処理済み")),
+    "FATAL": ("is-bad", "cross", gettext_lazy("読み取り不可")),
+    "CANCELLED": ("", "minus", gettext_lazy("取り消し")),
+}
+LINE_SIGNS = {
+    "DONE": ("is-ok", "check", gettext_lazy("完了")),
+    "NO_CHANGE": ("", "minus", gettext_lazy("変更なし")),
+    "WARNING": ("is-warn", "alert", gettext_lazy("警告")),
+    "ERROR": ("is-bad", "cross", gettext_lazy("エラー")),
+}
 WEEKDAYS = (
     gettext_lazy("月"),
     gettext_lazy("火"),
@@ -311,6 +324,20 @@ def rate_tag(state: str) -> str:
 def dispute_tag(state: str) -> str:
     """The state of a dispute or a correction."""
     kind, name, words = DISPUTE_SIGNS[state]
+    return _sign(kind, name, str(words))
+
+
+@register.simple_tag
+def feed_tag(state: str) -> str:
+    """The state of an uploaded file."""
+    kind, name, words = FEED_SIGNS[state]
+    return _sign(kind, name, str(words))
+
+
+@register.simple_tag
+def line_tag(result: str) -> str:
+    """What became of a line of an uploaded file."""
+    kind, name, words = LINE_SIGNS[result]
     return _sign(kind, name, str(words))
 
 

@@ -17,6 +17,7 @@ ROOMS = (
     "events",
     "messaging",
     "metrics",
+    "feeds",
     "orders",
     "payments",
     "sellercentral",

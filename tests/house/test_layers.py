@@ -11,7 +11,7 @@ from importlinter.cli import lint_imports
 
 from sellercentral.bootstrap import ROOT
 
-ROOMS = ["accounts", "events", "orders", "payments", "messaging", "cancellations", "shipments", "metrics"]
+ROOMS = ["accounts", "events", "orders", "payments", "messaging", "cancellations", "shipments", "metrics", "feeds"]
 # What Django itself puts into an application.
 UNPLACED = {"__init__", "apps", "migrations"}
 PURE = ["cancellations/policy.py", "cancellations/words.py", "orders/rules.py", "accounts/actors.py"]

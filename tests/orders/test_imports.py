@@ -21,9 +21,9 @@ from orders import import_records as records
 from orders import imports, staging, tasks
 from orders.actions import hold
 from orders.imports import chunks
-from orders.imports.wording import FILE_SENTENCES, LINE_SENTENCES, file_sentence, line_sentence
 from orders.models import Import, Order
 from orders.queries import orders_without_ship_by, overdue
+from orders.wording import FILE_SENTENCES, LINE_SENTENCES, file_sentence, line_sentence
 from payments.models import Authorization, Charge
 from tests import factories
 from tests.books import checksums, counted_statements, offences

@@ -14,8 +14,8 @@ from accounts.queries import seller_by_reference, sellers
 from orders import import_records as records
 from orders import imports
 from orders.files import ENCODINGS
-from orders.imports.wording import file_sentence, line_sentence
 from orders.models import Import, ImportLine
+from orders.wording import file_sentence, line_sentence
 
 BY = Actor(Role.SYSTEM, Door.COMMAND)
 

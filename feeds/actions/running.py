@@ -1,0 +1,202 @@
+"""Carrying feeds out: one after the other for each shop, line by line, so that a killed worker's successor goes on."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import BinaryIO, cast
+
+from celery import current_app
+from django.db import OperationalError, transaction
+
+from accounts.actors import Actor, Door, Role
+from accounts.queries import acts_for
+from cancellations.policy import Refusal
+from cancellations.queries import rules_at
+from events.actions import Entry, record
+from feeds import queries
+from feeds.models import Feed, LineResult
+from feeds.parsers import BadRow, FeedFile, Kind, Row, Unreadable
+from feeds.store import store
+from orders.outcomes import Result
+from orders.queries import zone
+
+from .lines import CONFLICTING, Answer, Before, carry_out
+
+logger = logging.getLogger(__name__)
+
+# One step is one transaction: short locks, and a progress that moves.
+LINES_PER_STEP = 200
+# Answers that a second feed of the same bytes need not ask for again.
+SETTLED = {Result.DONE, Result.NO_CHANGE, Result.WARNING}
+
+
+def enqueue(seller_id: int) -> None:
+    """Ask a worker to carry out a shop's feeds; if the broker is away, the timetable finds them waiting."""
+    current_app.send_task("feeds.tasks.run_feeds_of", args=[seller_id])
+
+
+def run_feeds(*, seller_id: int, clock: Callable[[], datetime]) -> None:
+    """Carry out what waits in a shop's queue, the earliest first. Harmless beside itself, and when run again.
+
+    The answers are kept in the transaction that acts, so a run that was killed goes on at the first line without
+    an answer. Whoever was taken out of the shop since, or may only look now, gets no more lines carried out.
+    """
+    while feed := queries.next_feed(seller_id):
+        if not _run(feed, clock):
+            return
+
+
+def _run(feed: Feed, clock: Callable[[], datetime]) -> bool:
+    """Carry out one feed; False if another worker is at it."""
+    try:
+        with store().open(feed.document.name, "rb") as content:
+            file = FeedFile(cast("BinaryIO", content), Kind(feed.kind), zone=zone())
+    except Unreadable as error:
+        return _end_fatal(feed.pk, error.code, error.facts, clock)
+    except FileNotFoundError:
+        return _end_fatal(feed.pk, "FILE_GONE", {}, clock)
+    run = _Run(feed, file)
+    while True:
+        is_mine, is_over = run.step(clock)
+        if is_over or not is_mine:
+            return is_mine
+
+
+def _end_fatal(feed_id: int, code: str, facts: dict[str, str | int], clock: Callable[[], datetime]) -> bool:
+    """Nothing of the file is carried out; False if another worker is at it."""
+    with transaction.atomic():
+        feed = queries.lock_feed(feed_id)
+        if feed is None:
+            return False
+        feed.error_code, feed.error_facts = code, facts
+        _end(feed, Feed.State.FATAL, clock())
+    return True
+
+
+def give_up(*, seller_id: int, clock: Callable[[], datetime]) -> None:
+    """End the feed that an error of ours stopped, so that it does not block the shop's queue."""
+    if feed := queries.next_feed(seller_id):
+        _end_fatal(feed.pk, "FAILED", {}, clock)
+
+
+def _end(feed: Feed, state: Feed.State, now: datetime) -> None:
+    feed.state, feed.finished_at = state, now
+    feed.save()
+    record(
+        [
+            Entry(
+                "feed.finished",
+                subject=f"feed:{feed.pk}",
+                payload={"state": state},
+                seller_id=feed.seller_id,
+            )
+        ],
+        by=Actor(Role.SYSTEM, Door.FEED),
+        now=now,
+    )
+
+
+class _Run:
+    """One feed that is being carried out, with what its earlier lines have done."""
+
+    def __init__(self, feed: Feed, file: FeedFile) -> None:
+        self.feed_id, self.kind, self.file = feed.pk, Kind(feed.kind), file
+        self.before = Before()
+        self.skips_busy = False
+        self.earlier, self.settled = queries.earlier_answers(feed)
+        for line in feed.lines.filter(result__in=[Result.DONE, Result.WARNING]).exclude(code=CONFLICTING):
+            self._note(file.rows[line.position - 1])
+
+    def step(self, clock: Callable[[], datetime]) -> tuple[bool, bool]:
+        """Answer the next lines in one transaction: whether the feed is this worker's, and whether it is over.
+
+        An order that somebody holds for too long is answered ORDER_BUSY at the second try.
+        """
+        try:
+            with transaction.atomic():
+                is_mine, is_over, answers = self._step(clock())
+        except OperationalError:
+            if self.skips_busy:
+                raise
+            logger.warning("A step of feed %s is tried again", self.feed_id, exc_info=True)
+            self.skips_busy = True
+            return True, False
+        self.skips_busy = False
+        for answer in answers:
+            if answer.has_acted:
+                self._note(answer.row)
+        return is_mine, is_over
+
+    def _note(self, row: Row | BadRow) -> None:
+        if isinstance(row, Row):
+            self.before.note(row)
+
+    def _step(self, now: datetime) -> tuple[bool, bool, list[Answer]]:
+        feed = queries.lock_feed(self.feed_id)
+        if feed is None:
+            return False, False, []
+        if feed.state == Feed.State.IN_QUEUE:
+            feed.state, feed.started_at = Feed.State.IN_PROGRESS, now
+            feed.lines_read, feed.encoding = len(self.file.rows), self.file.encoding
+            feed.ignored = ", ".join(self.file.ignored)[:300]
+        first = feed.lines_answered
+        rows = self.file.rows[first : first + LINES_PER_STEP]
+        answers = self._answer(feed, first, rows, now)
+        self._keep(feed, first, answers)
+        is_over = feed.lines_answered == feed.lines_read
+        if is_over:
+            _end(feed, Feed.State.DONE, now)
+        else:
+            feed.save()
+        return True, is_over, answers
+
+    def _answer(self, feed: Feed, first: int, rows: Sequence[Row | BadRow], now: datetime) -> list[Answer]:
+        """What becomes of these lines; a dry run takes back all that it did."""
+        if not acts_for(user_id=feed.submitted_by_id, seller_id=feed.seller_id):
+            return [Answer(row, Result.ERROR, Refusal.PERMISSION_DENIED) for row in rows]
+        answers: dict[int, Answer] = {}
+        for place, row in enumerate(rows):
+            known = self.settled.get(first + place + 1)
+            if known and known.result in SETTLED and self.earlier:
+                told = f"{self.earlier.receipt}"
+                answers[place] = Answer(row, Result.NO_CHANGE, Result.NO_CHANGE, told, known.status_after)
+        asked = [place for place in range(len(rows)) if place not in answers]
+        with transaction.atomic():
+            found = carry_out(
+                self.kind,
+                [rows[place] for place in asked],
+                self.before,
+                seller_id=feed.seller_id,
+                interlock=rules_at(now).ship_interlock_api,
+                by=Actor(Role.SELLER, Door.FEED, feed.submitted_by_id, feed.submitted_by.name),
+                now=now,
+                busy_is_skipped=self.skips_busy,
+            )
+            if feed.is_dry_run:
+                transaction.set_rollback(True)
+        answers |= dict(zip(asked, found, strict=True))
+        return [answers[place] for place in range(len(rows))]
+
+    def _keep(self, feed: Feed, first: int, answers: Sequence[Answer]) -> None:
+        LineResult.objects.bulk_create(
+            LineResult(
+                feed=feed,
+                position=first + place,
+                line_number=answer.row.line,
+                order_number=answer.row.number,
+                item_number=answer.row.item_id,
+                result=answer.result,
+                code=answer.code,
+                detail=answer.detail[:300],
+                status_after=answer.status,
+                counted=answer.counted,
+            )
+            for place, answer in enumerate(answers, start=1)
+        )
+        feed.lines_answered += len(answers)
+        counts = {result: sum(answer.result == result for answer in answers) for result in Result}
+        feed.lines_done += counts[Result.DONE]
+        feed.lines_unchanged += counts[Result.NO_CHANGE]
+        feed.lines_warned += counts[Result.WARNING]
+        feed.lines_refused += counts[Result.ERROR]
+        feed.orders_counted += len({answer.row.number for answer in answers if answer.counted})
