@@ -6,7 +6,7 @@ leaves this package (flat-files 3 to 5, reliability 4.1).
 
 from orders.files.encoding import Unreadable
 
-from .flat import MOST_LINES, FeedFile, columns_of
+from .flat import MOST_LINES, FeedFile, columns_of, example_of
 from .rows import AdjustRow, BadRow, CancelRow, Kind, Row, ShipRow, reasons_of
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "ShipRow",
     "Unreadable",
     "columns_of",
+    "example_of",
     "reasons_of",
 ]

@@ -19,6 +19,14 @@ WRONG_SEPARATORS = (",", ";")
 SHOWN_ID = 60
 
 
+_ORDER, _ITEM = "250-1234567-1234567", "05015851154158"
+_EXAMPLES = {
+    Kind.CANCELLATION: [_ORDER, "BuyerCanceled", _ITEM],
+    Kind.ADJUSTMENT: [_ORDER, _ITEM, "CustomerCancel", "JPY", *[""] * 8, "1"],
+    Kind.SHIPMENT: [_ORDER, _ITEM, "1", "2026-07-08", "YamatoTransport", "", "123456789012", "宅急便"],
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """How a kind of feed is written: the name of its template, its columns, and how a line becomes a row."""
@@ -92,6 +100,11 @@ def columns_of(kind: Kind) -> list[str]:
             "ship-method",
         ]
     return [*layout.required, *layout.optional]
+
+
+def example_of(kind: Kind) -> list[str]:
+    """One line of a template, as it is meant; its order number is nobody's."""
+    return _EXAMPLES[kind]
 
 
 class FeedFile:

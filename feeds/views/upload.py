@@ -17,7 +17,7 @@ from cancellations.wording import refusal
 from feeds import queries, results
 from feeds.actions import TooManyFeeds, submit
 from feeds.forms import UploadForm
-from feeds.parsers import Kind, columns_of, reasons_of
+from feeds.parsers import Kind, columns_of, example_of, reasons_of
 from feeds.wording import KINDS, file_sentence, line_sentence
 from orders.outcomes import Refused
 from orders.views.acts import done_once
@@ -134,23 +134,6 @@ def result(request: ShopRequest, feed_id: int) -> HttpResponseBase:
     return answer
 
 
-# One line of each kind, as it is meant; its order number is nobody's.
-EXAMPLES = {
-    Kind.CANCELLATION: ["250-1234567-1234567", "BuyerCanceled", "05015851154158"],
-    Kind.ADJUSTMENT: ["250-1234567-1234567", "05015851154158", "CustomerCancel", "JPY", *[""] * 8, "1"],
-    Kind.SHIPMENT: [
-        "250-1234567-1234567",
-        "05015851154158",
-        "1",
-        "2026-07-08",
-        "YamatoTransport",
-        "",
-        "123456789012",
-        "宅急便",
-    ],
-}
-
-
 @require_safe
 @seller_page
 def template(request: ShopRequest, kind: str) -> HttpResponse:
@@ -158,7 +141,7 @@ def template(request: ShopRequest, kind: str) -> HttpResponse:
     if kind not in set(Kind):
         raise Http404
     asked = Kind(kind)
-    lines = [columns_of(asked), EXAMPLES[asked]]
+    lines = [columns_of(asked), example_of(asked)]
     text = "".join("\t".join(cells) + "\r\n" for cells in lines)
     answer = HttpResponse("\ufeff" + text, content_type="text/tab-separated-values; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{kind.lower().replace("_", "-")}.txt"'

@@ -16,8 +16,12 @@ from cancellations.models import Closure, PolicyVersion
 from cancellations.policy import Reason, ShopRules
 from events.actions import once, subscriptions
 from events.models import Delivery
+from feeds.actions import run_feeds, submit
+from feeds.models import FeedDocument
+from feeds.parsers import Kind
 from messaging.actions import MessageTarget, keep_files, send
-from messaging.files import File, Kind
+from messaging.files import File
+from messaging.files import Kind as FileKind
 from messaging.rules import Topic
 from metrics.actions import Evidence, decide, look_again, open_dispute
 from orders import imports
@@ -42,6 +46,7 @@ OURS = (
     "cancellations",
     "shipments",
     "metrics",
+    "feeds",
     "sellercentral",
 )
 
@@ -111,6 +116,27 @@ def an_upload(cast: Cast) -> int:
     ).pk
 
 
+def a_feed(cast: Cast) -> int:
+    """A file that cancels an order, which nobody has carried out yet; its shop."""
+    text = f"order-id\tcancellation-reason-code\n{cast.order(2).number}\tNoInventory\n"
+    submit(
+        seller_id=cast.shop.pk,
+        kind=Kind.CANCELLATION,
+        file_name="a.txt",
+        content=io.BytesIO(text.encode()),
+        is_dry_run=False,
+        by=cast.seller,
+        now=timezone.now(),
+    )
+    return cast.shop.pk
+
+
+def an_old_feed(cast: Cast) -> None:
+    """A file that was carried out long ago."""
+    run_feeds(seller_id=a_feed(cast), clock=timezone.now)
+    FeedDocument.objects.update(created_at=timezone.now() - timedelta(days=31))
+
+
 def a_notice(cast: Cast) -> None:
     """What a provider told of a payment before the portal knew of it."""
     now = timezone.now()
@@ -123,7 +149,7 @@ def a_notice(cast: Cast) -> None:
 
 def an_unsent_file(cast: Cast) -> None:
     """A file that somebody added to a message two days ago and never sent."""
-    paper = File("書類.pdf", Kind.PDF, b"%PDF-1.7")
+    paper = File("書類.pdf", FileKind.PDF, b"%PDF-1.7")
     then = timezone.now() - timedelta(days=2)
     keep_files(order_id=cast.order().pk, files=[paper], keeping=[], by=cast.buyer, now=then)
 
@@ -170,6 +196,9 @@ TASKS: dict[str, Callable[[Cast], tuple]] = {
     "cancellations.tasks.run_bulk_cancellation": lambda cast: (a_bulk(cast),),
     "events.tasks.deliver_due": nothing,
     "events.tasks.forget_old_keys": nothing,
+    "feeds.tasks.run_feeds_of": lambda cast: (a_feed(cast),),
+    "feeds.tasks.start_waiting_feeds": lambda cast: (a_feed(cast), ())[1],
+    "feeds.tasks.forget_documents": lambda cast: (an_old_feed(cast), ())[1],
     "messaging.tasks.forget_files": lambda cast: (an_unsent_file(cast), ())[1],
     "payments.tasks.place_unknown_notices": lambda cast: (a_notice(cast), ())[1],
     "orders.tasks.start_waiting_imports": lambda cast: (an_upload(cast), ())[1],
@@ -179,6 +208,7 @@ TASKS: dict[str, Callable[[Cast], tuple]] = {
 NOTES_ITS_RUNS = {"cancellations.tasks.cancel_overdue_orders": {"cancellations_sweeprun"}}
 # What only enqueues leaves its work to another task.
 ONLY_ENQUEUES = {
+    "feeds.tasks.start_waiting_feeds",
     "cancellations.tasks.start_waiting_bulk_cancellations",
     "orders.tasks.start_waiting_imports",
 }

@@ -24,6 +24,7 @@ OURS = {
     "cancellations",
     "shipments",
     "metrics",
+    "feeds",
     "sellercentral",
 }
 

@@ -15,6 +15,7 @@ DATA = (
     "messaging/rules.py",
     "orders/files/encoding.py",
     "orders/places.py",
+    "feeds/parsers/",
     "sellercentral/management/commands/portal.py",
     "sellercentral/settings.py",
 )

@@ -8,15 +8,19 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from io import BytesIO
 
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from accounts.actors import Actor
 from accounts.models import Membership, Seller, User
 from accounts.passwords import link_for
 from cancellations.actions import CancelTarget, RequestTarget, cancel, request_cancellation, start_bulk
 from cancellations.policy import Interlock, Reason
+from feeds.actions import run_feeds, submit
+from feeds.parsers import Kind as FeedKind
 from messaging.actions import MessageTarget, send
 from messaging.files import File, Kind
 from messaging.models import Attachment
@@ -134,8 +138,26 @@ def gather() -> Cast:
     )
     cast.rows["dispute"] = dispute.pk
     cast.rows["dispute-file"] = (dispute.pk, dispute.files.get().pk)
+    cast.rows["feed"] = a_feed(seller, by, now)
+    cast.rows["feed-kind"] = "ORDER_CANCELLATION"
     cast.rows["link"] = link_for(people[BUYER], now=now)
     return cast
+
+
+def a_feed(seller: Seller, by: Actor, now: datetime) -> int:
+    """A file of the shop that was carried out: one line about an order that nobody has."""
+    content = BytesIO(b"order-id\tcancellation-reason-code\n250-0000000-0000001\tNoInventory\n")
+    feed = submit(
+        seller_id=seller.pk,
+        kind=FeedKind.CANCELLATION,
+        file_name="orders.txt",
+        content=content,
+        is_dry_run=False,
+        by=by,
+        now=now,
+    )
+    run_feeds(seller_id=seller.pk, clock=lambda: now)
+    return feed.pk
 
 
 def place(seller: Seller, buyer: User, *, placed_at: datetime, **fields) -> Order:
