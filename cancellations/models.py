@@ -412,9 +412,9 @@ class ShipWarning(models.Model):
     """A warning that an order is about to be cancelled automatically; each kind once per order (domain 10)."""
 
     class Kind(models.TextChoices):
-        W1 = "W1", _("出荷予定日の翌日")
-        W2 = "W2", _("出荷予定日の5日後")
-        W3 = "W3", _("出荷予定日の7日後")
+        W1 = "W1", _("1回目の警告")
+        W2 = "W2", _("2回目の警告")
+        W3 = "W3", _("最後の警告")
 
     order = models.ForeignKey(
         Order, models.CASCADE, related_name="ship_warnings", db_index=False, verbose_name=_("注文")

@@ -95,7 +95,7 @@ def as_table(feed: Feed, lines: Iterable[LineResult]) -> Iterator[str]:
         said = []
         for language in ("ja", "en"):
             with override(language):
-                said.append(line_sentence(Kind(feed.kind), line.result, line.code))
+                said.append(line_sentence(Kind(feed.kind), line.result, line.code, line.detail))
         yield writer.writerow(
             [
                 line.line_number,
@@ -146,6 +146,6 @@ def _says(feed: Feed, line: LineResult, number: int) -> str:
     if number in _ORIGINAL:
         return _ORIGINAL[number].format(order=line.order_number)
     with override("en"):
-        sentence = line_sentence(Kind(feed.kind), line.result, line.code)
+        sentence = line_sentence(Kind(feed.kind), line.result, line.code, line.detail)
     detail = f" ({line.detail})" if line.detail else ""
     return f"{line.code}: {sentence}{detail}".replace("\t", " ")

@@ -23,7 +23,7 @@ _LINES = {
     "REASON_REQUIRED": _("理由のコードを入力してください。"),
     "REASON_UNKNOWN": _("理由のコードを読み取れません。見本のファイルにあるコードを入力してください。"),
     "CARRIER": _("配送業者のコードを入力してください。「Other」の場合は、配送業者名も入力してください。"),
-    "ORDER_NOT_CANCELABLE": _("出荷通知を送信済み、またはお支払いの確認中のため、キャンセルできません。"),
+    "ORDER_NOT_CANCELABLE": _("お支払いの確認中、またはキャンセルできない状態のため、キャンセルできません。"),
     "ORDER_NOT_SHIPPABLE": _("お支払いの確認中、またはキャンセル済みのため、出荷通知を送信できません。"),
     "ORDER_BUSY": _("ほかの処理が行われています。この行をもう一度アップロードしてください。"),
     "AMOUNT_FORMAT": _("金額は桁区切りのない0より大きい数字で入力してください。円の場合、小数は使用できません。"),
@@ -56,6 +56,7 @@ _OPEN_REQUEST = {
     ),
     Kind.SHIPMENT: _("出荷通知を送信しました。購入者からのキャンセルリクエストがありました。"),
 }
+_SHIPPED = _("出荷通知を送信済みのため、キャンセルできません。返金してください。")
 _REQUEST_STOPS = _(
     "購入者からのキャンセルリクエストがあるため、送信していません。発送済みの場合は、"
     "acknowledge-cancellation-requestにTRUEと入力してください。"
@@ -67,8 +68,10 @@ def file_sentence(code: str, facts: Mapping[str, str | int]) -> str:
     return str(_FILE[code]) % defaultdict(lambda: "—", facts)
 
 
-def line_sentence(kind: Kind, result: str, code: str) -> str:
+def line_sentence(kind: Kind, result: str, code: str, detail: str = "") -> str:
     """What became of a line, in the reader's language."""
+    if code == "ORDER_NOT_CANCELABLE" and detail == "SHIPPED":
+        return str(_SHIPPED)
     if code == "OPEN_CANCELLATION_REQUEST":
         return str(_OPEN_REQUEST[kind] if result == "WARNING" else _REQUEST_STOPS)
     if result == "DONE":

@@ -67,4 +67,13 @@ class Migration(migrations.Migration):
                 name="warnings_come_in_their_order",
             ),
         ),
+        migrations.AlterField(
+            model_name="shipwarning",
+            name="kind",
+            field=models.CharField(
+                choices=[("W1", "1回目の警告"), ("W2", "2回目の警告"), ("W3", "最後の警告")],
+                max_length=2,
+                verbose_name="種類",
+            ),
+        ),
     ]

@@ -102,7 +102,8 @@ def feed(request: ShopRequest, feed_id: int) -> HttpResponse:
             "is_over": is_over,
             "why_fatal": file_sentence(found.error_code, found.error_facts) if found.error_code else "",
             "rows": [
-                (line, line_sentence(Kind(found.kind), line.result, line.code)) for line in lines[:LINES_SHOWN]
+                (line, line_sentence(Kind(found.kind), line.result, line.code, line.detail))
+                for line in lines[:LINES_SHOWN]
             ]
             if is_over
             else [],

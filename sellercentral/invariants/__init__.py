@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from . import cancellations, metrics, orders, outbox, payments
+from . import cancellations, feeds, metrics, orders, outbox, payments
 from .asking import Scope
 
 # A look at all books takes longer than a page may.
@@ -30,7 +30,14 @@ class Finding:
 
 
 INVARIANTS = sorted(
-    [*orders.INVARIANTS, *cancellations.INVARIANTS, *outbox.INVARIANTS, *payments.INVARIANTS, *metrics.INVARIANTS],
+    [
+        *orders.INVARIANTS,
+        *cancellations.INVARIANTS,
+        *outbox.INVARIANTS,
+        *payments.INVARIANTS,
+        *metrics.INVARIANTS,
+        *feeds.INVARIANTS,
+    ],
     key=lambda invariant: invariant.id,
 )
 BY_ID = {invariant.id: invariant for invariant in INVARIANTS}

@@ -25,6 +25,8 @@ from cancellations.actions import CancelTarget, DeclineTarget, RequestTarget
 from cancellations.models import Closure, PolicyVersion
 from cancellations.policy import DeclineReason, Reason
 from events.models import Delivery, IdempotencyKey, MailText
+from feeds.actions import run_feeds, submit
+from feeds.parsers import Kind as FeedKind
 from messaging.actions import MessageTarget, send
 from messaging.files import File, Kind
 from messaging.rules import Topic
@@ -69,6 +71,8 @@ NO_PAGES = {
     "seller:message-file",
     "buyer:message-file",
     "seller:rate-download",
+    "seller:feed-result",
+    "seller:feed-template",
     "seller:dispute-file",
 }
 # Besides: what is a mail in a tab of its own, and what comes after an act.
@@ -231,6 +235,7 @@ def pages(floor) -> list[tuple[User | None, str]]:
         "/account/messages/?q=キャンセル",
         *(f"/account/messages/{each.number}/" for each in (plain, fresh, pending, shipped)),
     ]
+    of_seller += ["/seller/feeds/", *(f"/seller/feeds/{each}/" for each in some_feeds(floor, plain, shipped))]
     of_seller += [
         "/seller/settings/",
         "/seller/settings/people/",
@@ -258,6 +263,33 @@ def pages(floor) -> list[tuple[User | None, str]]:
         *((floor.dora, path) for path in of_buyer),
         *((floor.olga, path) for path in pages_of_operators(floor, plain)),
     ]
+
+
+def some_feeds(floor, plain, shipped) -> list[int]:
+    """Files with every kind of answer, one that cannot be read, one that waits."""
+    head = "order-id\tcancellation-reason-code\torder-item-id\tnotes\n"
+    lines = [
+        f"{plain.number}\tNoInventory\t\t",
+        f"{plain.number}\tOther\t\t",
+        f"{shipped.number}\tOther\t\t",
+        "=1+1\t\t\t",
+    ]
+    sent = [(head + "\n".join(lines), True), ("order-id,reason\n", False), (head + lines[0], False)]
+    keys = []
+    for text, is_dry_run in sent:
+        feed = submit(
+            seller_id=floor.shop.pk,
+            kind=FeedKind.CANCELLATION,
+            file_name="とても長い名前の注文ファイル" * 6 + ".txt",
+            content=io.BytesIO(text.encode()),
+            is_dry_run=is_dry_run,
+            by=factories.seller_actor(floor.alice),
+            now=timezone.now(),
+        )
+        keys.append(feed.pk)
+        if len(keys) < len(sent):
+            run_feeds(seller_id=floor.shop.pk, clock=timezone.now)
+    return keys
 
 
 def pages_of_operators(floor, order) -> list[str]:

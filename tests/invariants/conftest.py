@@ -3,6 +3,7 @@
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from io import BytesIO
 
 import pytest
 
@@ -13,6 +14,8 @@ from cancellations.models import BulkCancellation, BulkCancellationLine
 from cancellations.policy import DeclineReason, Interlock, Reason
 from events.actions import deliver_due
 from events.models import Delivery
+from feeds.actions import run_feeds, submit
+from feeds.parsers import Kind
 from metrics.actions import Evidence, decide, open_dispute, take_missing_snapshots
 from orders.models import Order
 from shipments.actions import ConfirmTarget, confirm_shipment
@@ -152,6 +155,17 @@ def write_books() -> Shop:
         now=due,
     )
     decide(dispute_id=made.pk, grant=True, reason="確認", by=factories.operator_actor(), now=due)
+    text = f"order-id\tcancellation-reason-code\n{orders['shipped'].number}\tNoInventory\n"
+    submit(
+        seller_id=seller.pk,
+        kind=Kind.CANCELLATION,
+        file_name="orders.txt",
+        content=BytesIO(text.encode()),
+        is_dry_run=False,
+        by=by_seller,
+        now=due,
+    )
+    run_feeds(seller_id=seller.pk, clock=lambda: due)
     deliver(due)
     assert set(Delivery.objects.values_list("state", flat=True)) == {"DELIVERED"}
     return Shop(seller, {name: Order.objects.get(pk=order.pk) for name, order in orders.items()}, due)

@@ -337,6 +337,21 @@ PLANTED = [
         "SELECT id FROM events_event WHERE order_id = {unshipped}",
     ),
     (
+        "INV-25",
+        "a line without an answer",
+        "DELETE FROM feeds_lineresult",
+        "SELECT id FROM feeds_feed",
+    ),
+    (
+        "INV-26",
+        "a feed that a worker left long ago",
+        (
+            "UPDATE feeds_feed SET state = 'IN_PROGRESS', finished_at = NULL,"
+            " started_at = timestamptz '{moment}' - interval '31 minutes'"
+        ),
+        "SELECT id FROM feeds_feed",
+    ),
+    (
         "INV-28",
         "a snapshot that counts one order too many",
         (
