@@ -2,9 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from django.db import connection
 from django.db.models import QuerySet
 
 from .models import AuditEntry, Delivery, Event, IdempotencyKey, MailText, SentMail
@@ -106,3 +108,17 @@ def mail_text(mail: str, language: str) -> MailText | None:
 def mail_texts() -> dict[tuple[str, str], MailText]:
     """All wordings of the operator, by mail and language."""
     return {(text.mail, text.language): text for text in MailText.objects.all()}
+
+
+@contextmanager
+def alone(work: str, key: int) -> Iterator[bool]:
+    """Whether this process is the only one at a piece of work; the database forgets a process that dies."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", [work, key])
+        (is_alone,) = cursor.fetchone()
+    try:
+        yield is_alone
+    finally:
+        if is_alone and not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtext(%s), %s)", [work, key])

@@ -1,7 +1,6 @@
 """The record of an import: how far it has come, and the answers to the lines of its file."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import connection
@@ -16,27 +15,12 @@ from .queries import UNFINISHED
 LINES_KEPT = 10_000
 # So many new orders make the planner's picture of the tables a wrong one.
 WORTH_ANALYSING = 5000
-LOCK = "orders_import"
 
 
 def open_import(*, seller: Seller, file_name: str, by: Actor, now: datetime) -> Import:
     """Make the record of an import that has not read anything yet."""
     shown = "".join(letter for letter in file_name if letter.isprintable())[-255:]
     return Import.objects.create(seller=seller, file_name=shown, started_at=now, started_by_id=by.user_id)
-
-
-@contextmanager
-def alone(import_id: int) -> Iterator[bool]:
-    """Whether this process is the only one at this import; the database forgets a process that dies."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", [LOCK, import_id])
-        (is_alone,) = cursor.fetchone()
-    try:
-        yield is_alone
-    finally:
-        if is_alone and not connection.needs_rollback:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(hashtext(%s), %s)", [LOCK, import_id])
 
 
 def begin(order_import: Import, *, encoding: str, layout: str, ignored: Sequence[str]) -> None:

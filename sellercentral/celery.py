@@ -66,9 +66,24 @@ app.conf.beat_schedule = {
         "schedule": 60,
         "options": {"expires": 60},
     },
-    "forget-documents": {
+    "start-waiting-reports": {
+        "task": "reports.tasks.start_waiting_reports",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "order-scheduled-reports": {
+        "task": "reports.tasks.order_scheduled_reports",
+        "schedule": 60,
+        "options": {"expires": 60},
+    },
+    "forget-feeds": {
         "task": "feeds.tasks.forget_documents",
         "schedule": crontab(minute="40"),
+        "options": {"expires": 3600},
+    },
+    "forget-reports": {
+        "task": "reports.tasks.forget_documents",
+        "schedule": crontab(minute="45"),
         "options": {"expires": 3600},
     },
     # Every hour, so that a day whose first run was missed is made up for soon; a second run finds nothing to do.

@@ -202,6 +202,7 @@ INSTALLED_APPS = [
     "shipments",
     "metrics",
     "feeds",
+    "reports",
 ]
 
 MIDDLEWARE = [

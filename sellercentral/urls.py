@@ -10,12 +10,14 @@ import messaging.urls
 import metrics.urls
 import orders.urls
 import payments.urls
+import reports.urls
 import shipments.urls
 
 from . import health, views
 
 seller = [
     *accounts.urls.seller,
+    *reports.urls.seller,
     *orders.urls.seller,
     *cancellations.urls.seller,
     *shipments.urls.seller,

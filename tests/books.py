@@ -12,7 +12,18 @@ from sellercentral import invariants
 from tests.factories import NOON
 
 _CHECKSUM = "SELECT md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM {} AS t"
-ROOMS = ("accounts", "events", "orders", "messaging", "payments", "cancellations", "shipments", "metrics", "feeds")
+ROOMS = (
+    "accounts",
+    "events",
+    "orders",
+    "messaging",
+    "payments",
+    "cancellations",
+    "shipments",
+    "metrics",
+    "feeds",
+    "reports",
+)
 
 
 def checksums() -> dict[str, str]:

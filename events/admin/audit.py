@@ -32,6 +32,7 @@ ACTS = {
     "person.recovery_codes_renewed": _("自分の回復コードを新しくしました"),
     "shop.role_changed": _("店舗での役割を変更しました"),
     "shop_rules.changed": _("店舗のキャンセルのルールを変更しました"),
+    "report_columns.changed": _("注文レポートの項目を変更しました"),
     "cancellations.buyerreason.added": _("購入者の理由を追加しました"),
     "cancellations.buyerreason.changed": _("購入者の理由を変更しました"),
     "cancellations.policyversion.added": _("ポリシーの新しい版を追加しました"),

@@ -185,6 +185,7 @@ _MOMENT = re.compile(
 )
 _DAY = re.compile(r"([0-9]{4})-[0-9]{2}-[0-9]{2}")
 _YEARS = range(2000, 2100)
+_SHIELDED = ("'=", "'+", "'-", "'@")
 _NOTHING = Decimal(0)
 
 # Status words of the all-orders layout, and of its longer spellings the part before the dash.
@@ -251,8 +252,10 @@ class Cells:
         return "" if index is None else self._cells[index]
 
     def text(self, name: str, longest: int, *, required: bool = False) -> str:
-        """A text that fits."""
+        """A text that fits, without the mark by which reports keep spreadsheets from running it (domain 13)."""
         value = self.raw(name)
+        if value.startswith(_SHIELDED):
+            value = value[1:]
         if len(value) > longest:
             raise BadCell("TEXT_TOO_LONG", f"{name}: {len(value)} > {longest}")
         if required and not value:

@@ -18,6 +18,7 @@ from django.db import transaction
 from accounts.actors import Actor, Door, Role
 from accounts.models import Seller
 from cancellations.queries import rules_at
+from events.queries import alone
 from metrics.actions import correct_snapshots
 from orders import import_records as records
 from orders import queries
@@ -30,6 +31,7 @@ from .chunks import LINES_PER_CHUNK, chunks_of, take_over_chunk
 from .taking import Taking
 
 Progress = Callable[[int, int], None]
+LOCK = "orders_import"
 
 
 # --- starting ---------------------------------------------------------------------------------------------
@@ -75,7 +77,7 @@ def run_uploaded(*, import_id: int, clock: Callable[[], datetime]) -> Import:
     """Take over an uploaded file and drop its bytes when it is done."""
     name = _upload_name(import_id)
     if not uploads().exists(name):
-        with records.alone(import_id) as is_alone:
+        with alone(LOCK, import_id) as is_alone:
             if is_alone:
                 _end(import_id, Unreadable("FILE_GONE"), clock)
         return queries.import_by_id(import_id)
@@ -99,7 +101,7 @@ def run_import(
     `content` can be sought. `progress` is told lines done and lines in all, 0 while they are being counted.
     Harmless beside itself, and when run again after it was interrupted or done.
     """
-    with records.alone(import_id) as is_alone:
+    with alone(LOCK, import_id) as is_alone:
         order_import = queries.import_by_id(import_id)
         if is_alone and order_import.state in UNFINISHED:
             try:

@@ -62,6 +62,12 @@ FEED_SIGNS = {
     "FATAL": ("is-bad", "cross", gettext_lazy("読み取り不可")),
     "CANCELLED": ("", "minus", gettext_lazy("取り消し")),
 }
+REPORT_SIGNS = {
+    "IN_QUEUE": ("", "clock", gettext_lazy("待機中")),
+    "IN_PROGRESS": ("is-info", "clock", gettext_lazy("作成中")),
+    "DONE": ("is-ok", "check", gettext_lazy("作成済み")),
+    "FATAL": ("is-bad", "cross", gettext_lazy("作成できませんでした")),
+}
 LINE_SIGNS = {
     "DONE": ("is-ok", "check", gettext_lazy("完了")),
     "NO_CHANGE": ("", "minus", gettext_lazy("変更なし")),
@@ -106,6 +112,12 @@ def jst_day(value: date | datetime | None) -> str:
     if isinstance(value, datetime):
         value = timezone.localtime(value)
     return value.strftime("%Y/%m/%d")
+
+
+@register.filter
+def day_before(end: datetime) -> datetime:
+    """The last moment of a half-open period."""
+    return end - timedelta.resolution
 
 
 @register.filter
@@ -331,6 +343,13 @@ def dispute_tag(state: str) -> str:
 def feed_tag(state: str) -> str:
     """The state of an uploaded file."""
     kind, name, words = FEED_SIGNS[state]
+    return _sign(kind, name, str(words))
+
+
+@register.simple_tag
+def report_tag(state: str) -> str:
+    """The state of an ordered report."""
+    kind, name, words = REPORT_SIGNS[state]
     return _sign(kind, name, str(words))
 
 

@@ -39,6 +39,9 @@ from payments.models import Charge, Refund
 from payments.providers.base import About, Notice
 from payments.refunds import RefundTarget, refund
 from payments.rules import RefundReason
+from reports.actions import make_report, order_report, schedule_report
+from reports.rules import Encoding, Every, Period
+from reports.rules import Kind as ReportKind
 from shipments.actions import ConfirmTarget, confirm_shipment
 from tests import factories
 from tests.factories import item
@@ -73,6 +76,7 @@ NO_PAGES = {
     "seller:rate-download",
     "seller:feed-result",
     "seller:feed-template",
+    "seller:report-download",
     "seller:dispute-file",
 }
 # Besides: what is a mail in a tab of its own, and what comes after an act.
@@ -235,6 +239,8 @@ def pages(floor) -> list[tuple[User | None, str]]:
         "/account/messages/?q=キャンセル",
         *(f"/account/messages/{each.number}/" for each in (plain, fresh, pending, shipped)),
     ]
+    some_reports(floor)
+    of_seller += ["/seller/orders/report/", "/seller/orders/report/columns/"]
     of_seller += ["/seller/feeds/", *(f"/seller/feeds/{each}/" for each in some_feeds(floor, plain, shipped))]
     of_seller += [
         "/seller/settings/",
@@ -290,6 +296,15 @@ def some_feeds(floor, plain, shipped) -> list[int]:
         if len(keys) < len(sent):
             run_feeds(seller_id=floor.shop.pk, clock=timezone.now)
     return keys
+
+
+def some_reports(floor) -> None:
+    """One that is ready, one that waits, and a timetable."""
+    now, by, given = timezone.now(), factories.seller_actor(floor.alice), {"encoding": Encoding.UTF_8}
+    given |= {"seller_id": floor.shop.pk, "kind": ReportKind.UNSHIPPED, "by": by, "now": now}
+    ready, _ = (order_report(period=Period(now - timedelta(days=30), now), **given) for _ in range(2))
+    make_report(report_id=ready.pk, clock=timezone.now)
+    schedule_report(every=Every.WEEK, hour=9, **given)
 
 
 def pages_of_operators(floor, order) -> list[str]:

@@ -30,6 +30,10 @@ from payments.models import ProviderNotice
 from payments.providers.base import About, Notice
 from payments.refunds import RefundTarget, refund
 from payments.rules import RefundReason
+from reports.actions import make_report, order_report, schedule_report
+from reports.models import ReportDocument, ReportSchedule
+from reports.rules import Encoding, Every, Period
+from reports.rules import Kind as ReportKind
 from sellercentral.celery import app
 from tests.books import checksums
 from tests.cast import Cast, deliver, lines_of
@@ -47,6 +51,7 @@ OURS = (
     "shipments",
     "metrics",
     "feeds",
+    "reports",
     "sellercentral",
 )
 
@@ -137,6 +142,40 @@ def an_old_feed(cast: Cast) -> None:
     FeedDocument.objects.update(created_at=timezone.now() - timedelta(days=31))
 
 
+def a_report(cast: Cast) -> int:
+    """A report that nobody has made yet."""
+    now = timezone.now()
+    cast.order(1, placed_at=now - timedelta(hours=1))
+    return order_report(
+        seller_id=cast.shop.pk,
+        kind=ReportKind.UNSHIPPED,
+        encoding=Encoding.UTF_8,
+        period=Period(now - timedelta(days=1), now),
+        by=cast.seller,
+        now=now,
+    ).pk
+
+
+def an_old_report(cast: Cast) -> None:
+    """A report that was made long ago."""
+    make_report(report_id=a_report(cast), clock=timezone.now)
+    ReportDocument.objects.update(created_at=timezone.now() - timedelta(days=31))
+
+
+def a_timetable(cast: Cast) -> None:
+    """A report that is due every day, since an hour ago."""
+    made = schedule_report(
+        seller_id=cast.shop.pk,
+        kind=ReportKind.UNSHIPPED,
+        encoding=Encoding.UTF_8,
+        every=Every.DAY,
+        hour=9,
+        by=cast.seller,
+        now=timezone.now(),
+    )
+    ReportSchedule.objects.filter(pk=made.pk).update(next_at=timezone.now() - timedelta(hours=1))
+
+
 def a_notice(cast: Cast) -> None:
     """What a provider told of a payment before the portal knew of it."""
     now = timezone.now()
@@ -199,6 +238,10 @@ TASKS: dict[str, Callable[[Cast], tuple]] = {
     "feeds.tasks.run_feeds_of": lambda cast: (a_feed(cast),),
     "feeds.tasks.start_waiting_feeds": lambda cast: (a_feed(cast), ())[1],
     "feeds.tasks.forget_documents": lambda cast: (an_old_feed(cast), ())[1],
+    "reports.tasks.make_report": lambda cast: (a_report(cast),),
+    "reports.tasks.start_waiting_reports": lambda cast: (a_report(cast), ())[1],
+    "reports.tasks.order_scheduled_reports": lambda cast: (a_timetable(cast), ())[1],
+    "reports.tasks.forget_documents": lambda cast: (an_old_report(cast), ())[1],
     "messaging.tasks.forget_files": lambda cast: (an_unsent_file(cast), ())[1],
     "payments.tasks.place_unknown_notices": lambda cast: (a_notice(cast), ())[1],
     "orders.tasks.start_waiting_imports": lambda cast: (an_upload(cast), ())[1],
@@ -208,6 +251,7 @@ TASKS: dict[str, Callable[[Cast], tuple]] = {
 NOTES_ITS_RUNS = {"cancellations.tasks.cancel_overdue_orders": {"cancellations_sweeprun"}}
 # What only enqueues leaves its work to another task.
 ONLY_ENQUEUES = {
+    "reports.tasks.start_waiting_reports",
     "feeds.tasks.start_waiting_feeds",
     "cancellations.tasks.start_waiting_bulk_cancellations",
     "orders.tasks.start_waiting_imports",

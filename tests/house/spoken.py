@@ -18,6 +18,7 @@ ROOMS = (
     "messaging",
     "metrics",
     "feeds",
+    "reports",
     "orders",
     "payments",
     "sellercentral",

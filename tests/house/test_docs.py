@@ -25,6 +25,7 @@ OURS = {
     "shipments",
     "metrics",
     "feeds",
+    "reports",
     "sellercentral",
 }
 

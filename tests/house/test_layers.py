@@ -11,7 +11,18 @@ from importlinter.cli import lint_imports
 
 from sellercentral.bootstrap import ROOT
 
-ROOMS = ["accounts", "events", "orders", "payments", "messaging", "cancellations", "shipments", "metrics", "feeds"]
+ROOMS = [
+    "accounts",
+    "events",
+    "orders",
+    "payments",
+    "messaging",
+    "cancellations",
+    "shipments",
+    "metrics",
+    "feeds",
+    "reports",
+]
 # What Django itself puts into an application.
 UNPLACED = {"__init__", "apps", "migrations"}
 PURE = ["cancellations/policy.py", "cancellations/words.py", "orders/rules.py", "accounts/actors.py"]

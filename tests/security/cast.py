@@ -27,6 +27,9 @@ from messaging.models import Attachment
 from messaging.rules import Topic
 from metrics.actions import Evidence, open_dispute
 from orders.models import Order
+from reports.actions import make_report, order_report, schedule_report
+from reports.rules import Encoding, Every, Period
+from reports.rules import Kind as ReportKind
 from shipments.actions import ConfirmTarget, confirm_shipment
 from tests import factories
 
@@ -139,6 +142,25 @@ def gather() -> Cast:
     cast.rows["dispute"] = dispute.pk
     cast.rows["dispute-file"] = (dispute.pk, dispute.files.get().pk)
     cast.rows["feed"] = a_feed(seller, by, now)
+    report = order_report(
+        seller_id=seller.pk,
+        kind=ReportKind.UNSHIPPED,
+        encoding=Encoding.UTF_8,
+        period=Period(now - timedelta(days=1), now),
+        by=by,
+        now=now,
+    )
+    make_report(report_id=report.pk, clock=lambda: now)
+    cast.rows["report"] = report.pk
+    cast.rows["schedule"] = schedule_report(
+        seller_id=seller.pk,
+        kind=ReportKind.UNSHIPPED,
+        encoding=Encoding.UTF_8,
+        every=Every.DAY,
+        hour=9,
+        by=by,
+        now=now,
+    ).pk
     cast.rows["feed-kind"] = "ORDER_CANCELLATION"
     cast.rows["link"] = link_for(people[BUYER], now=now)
     return cast

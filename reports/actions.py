@@ -1,0 +1,264 @@
+"""What the room does: order reports, make them, keep timetables, add columns, forget files (domain 13)."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import IO
+from uuid import uuid4
+
+from celery import current_app
+from django.core.files.base import File
+from django.db import IntegrityError, connection, transaction
+
+from accounts.actors import Actor
+from accounts.queries import seller_by_id
+from cancellations.queries import rules_at
+from events.actions import audit
+from events.queries import alone
+from feeds.store import store
+from orders.queries import local_day, zone
+
+from . import queries
+from .layouts import OPTIONAL, layout_of
+from .models import Report, ReportColumns, ReportDocument, ReportSchedule
+from .rules import MOST_DAYS, Encoding, Every, Kind, Period, next_run, period_of_run
+
+LOCK = "reports_report"
+KEPT = timedelta(days=30)
+AT_ONCE = 500
+
+
+class TooLong(Exception):
+    """A report covers a year at most."""
+
+
+class AlreadyThere(Exception):
+    """The shop has this very timetable."""
+
+
+# --- ordering -----------------------------------------------------------------------------------------------
+
+
+def order_report(
+    *, seller_id: int, kind: Kind, encoding: Encoding, period: Period, by: Actor, now: datetime
+) -> Report:
+    """Put a report into the queue, with the columns that the shop has added by now; a worker makes it.
+
+    Raises TooLong beyond a year, ValueError if nobody orders it.
+    """
+    if by.user_id is None:
+        raise ValueError("a person orders a report")
+    if period.end - period.start > timedelta(days=MOST_DAYS, hours=1):
+        raise TooLong
+    return _order(seller_id, kind, encoding, period, by.user_id, None, now)
+
+
+def _order(
+    seller_id: int,
+    kind: Kind,
+    encoding: Encoding,
+    period: Period,
+    user_id: int,
+    schedule: ReportSchedule | None,
+    now: datetime,
+) -> Report:
+    with transaction.atomic():
+        report = Report.objects.create(
+            seller_id=seller_id,
+            kind=kind,
+            encoding=encoding,
+            columns=[name for name, added in queries.columns_of(seller_id).items() if added],
+            covers_from=period.start,
+            covers_until=period.end,
+            schedule=schedule,
+            ordered_by_id=user_id,
+            ordered_at=now,
+        )
+        transaction.on_commit(lambda: enqueue(report.pk), robust=True)
+    return report
+
+
+def enqueue(report_id: int) -> None:
+    """Ask a worker to make a report; if the broker is away, the timetable finds it waiting."""
+    current_app.send_task("reports.tasks.make_report", args=[report_id])
+
+
+# --- making -------------------------------------------------------------------------------------------------
+
+
+def make_report(*, report_id: int, clock: Callable[[], datetime]) -> None:
+    """Write a report's file. Harmless beside itself, and when run again after it was interrupted or done."""
+    with alone(LOCK, report_id) as is_alone:
+        report = queries.report_by_id(report_id)
+        if not is_alone or report.state not in queries.UNFINISHED:
+            return
+        Report.objects.filter(pk=report_id).update(state=Report.State.IN_PROGRESS)
+        now = clock()
+        name = f"reports/{now:%Y/%m}/{uuid4().hex}"
+        with tempfile.TemporaryFile() as file:
+            rows = write(report, file, now=now)
+            size = file.tell()
+            file.seek(0)
+            store().save(name, File(file))
+        try:
+            _done(report, name, size, rows, clock())
+        except BaseException:
+            store().delete(name)
+            raise
+
+
+def _done(report: Report, name: str, size: int, rows: int, now: datetime) -> None:
+    with transaction.atomic():
+        document = ReportDocument.objects.create(seller_id=report.seller_id, name=name, size=size, created_at=now)
+        Report.objects.filter(pk=report.pk).update(
+            state=Report.State.DONE, document=document, rows=rows, finished_at=now
+        )
+
+
+def give_up(*, report_id: int, now: datetime) -> None:
+    """End a report that an error of ours stopped, so that it is not begun again and again."""
+    Report.objects.filter(pk=report_id, state__in=queries.UNFINISHED).update(
+        state=Report.State.FATAL, finished_at=now
+    )
+
+
+def write(report: Report, file: IO[bytes], *, now: datetime) -> int:
+    """Write a report's header and rows into a file as the database gives them; return how many rows there are."""
+    layout = layout_of(Kind(report.kind), report.columns)
+    sink = _Sink(file, Encoding(report.encoding))
+    sink.write(("\t".join(layout.headers) + "\n").encode())
+    given = {
+        "seller": report.seller_id,
+        "start": report.covers_from,
+        "end": report.covers_until,
+        "now": now,
+        "today": local_day(now),
+        "zone": zone().key,
+        "second_warning_days": rules_at(now).second_warning_days,
+    }
+    with _in_zone(zone().key), connection.cursor() as cursor:
+        statement = cursor.cursor.mogrify(layout.sql, given).decode()
+        # Cells hold no tab, break or \x01, so that none is ever quoted; NULL is an empty cell.
+        copy = f"COPY ({statement}) TO STDOUT (FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01', NULL '')"
+        cursor.cursor.copy_expert(copy, sink)
+        return int(cursor.rowcount)
+
+
+@contextmanager
+def _in_zone(name: str) -> Iterator[None]:
+    """Moments are written with the offset of the marketplace; Django reads them in its own zone before and after."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL TIME ZONE %s", [name])
+        yield
+        cursor.execute("SET LOCAL TIME ZONE %s", [connection.timezone_name])
+
+
+class _Sink:
+    """Turns what PostgreSQL writes into lines as Windows ends them, in the encoding that was wished for."""
+
+    def __init__(self, file: IO[bytes], encoding: Encoding) -> None:
+        self.file, self.encoding, self.rest = file, encoding, b""
+
+    def write(self, block: bytes) -> None:
+        """Take the next rows; PostgreSQL hands over whole rows."""
+        if self.encoding != Encoding.UTF_8:
+            # What that encoding has no sign for becomes a question mark: a report never fails for a name.
+            block = block.decode().encode(self.encoding, errors="replace")
+        self.file.write(block.replace(b"\n", b"\r\n"))
+
+
+# --- timetables ---------------------------------------------------------------------------------------------
+
+
+def schedule_report(
+    *, seller_id: int, kind: Kind, encoding: Encoding, every: Every, hour: int, by: Actor, now: datetime
+) -> ReportSchedule:
+    """Order a report every day or every Monday at a local hour.
+
+    Raises AlreadyThere if the shop has this very timetable, ValueError if nobody makes it.
+    """
+    if by.user_id is None:
+        raise ValueError("a person makes a timetable")
+    try:
+        with transaction.atomic():
+            return ReportSchedule.objects.create(
+                seller_id=seller_id,
+                kind=kind,
+                encoding=encoding,
+                every=every,
+                hour=hour,
+                next_at=next_run(every, hour, after=now, zone=zone()),
+                made_by_id=by.user_id,
+                made_at=now,
+            )
+    except IntegrityError as error:
+        raise AlreadyThere from error
+
+
+def end_schedule(*, seller_id: int, schedule_id: int) -> bool:
+    """Order no more reports by a timetable; False if the shop has none of this key."""
+    deleted, _ = ReportSchedule.objects.filter(seller_id=seller_id, pk=schedule_id).delete()
+    return bool(deleted)
+
+
+def order_scheduled(*, now: datetime) -> int:
+    """Order the reports of timetables that are due, each once however late this runs; return how many."""
+    ordered = 0
+    while True:
+        with transaction.atomic():
+            due = queries.lock_due_schedules(now, limit=AT_ONCE)
+            for each in due:
+                every, kind = Every(each.every), Kind(each.kind)
+                period = period_of_run(kind, every, each.next_at, zone())
+                _order(each.seller_id, kind, Encoding(each.encoding), period, each.made_by_id, each, now)
+                each.next_at = next_run(every, each.hour, after=now, zone=zone())
+            ReportSchedule.objects.bulk_update(due, ["next_at"])
+        ordered += len(due)
+        if len(due) < AT_ONCE:
+            return ordered
+
+
+# --- columns ------------------------------------------------------------------------------------------------
+
+
+def add_columns(
+    *, seller_id: int, wished: Mapping[str, bool], by: Actor, now: datetime, address: str | None = None
+) -> bool:
+    """Let these optional columns stand in the shop's reports from now on, and note it; False if they did before."""
+    with transaction.atomic():
+        row, _ = ReportColumns.objects.select_for_update().get_or_create(
+            seller_id=seller_id, defaults={"changed_at": now}
+        )
+        before = {name: bool(getattr(row, name)) for name in OPTIONAL}
+        after = before | {name: wished[name] for name in OPTIONAL if name in wished}
+        if after == before:
+            return False
+        for name, added in after.items():
+            setattr(row, name, added)
+        row.changed_at = now
+        row.save()
+        audit(
+            act="report_columns.changed",
+            by=by,
+            now=now,
+            subject=seller_by_id(seller_id).merchant_id,
+            before=before,
+            after=after,
+            address=address,
+        )
+        return True
+
+
+# --- forgetting ---------------------------------------------------------------------------------------------
+
+
+def forget_documents(*, now: datetime) -> int:
+    """Take old files out of the store; return how many. The row says so first: no row names a file that is gone."""
+    count = 0
+    while old := list(queries.forgettable(now - KEPT, limit=AT_ONCE)):
+        ReportDocument.objects.filter(pk__in=[each.pk for each in old]).update(forgotten_at=now)
+        for each in old:
+            store().delete(each.name)
+        count += len(old)
+    return count

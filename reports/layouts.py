@@ -1,0 +1,244 @@
+"""The layouts of reports, column by column, as the database writes them (flat-files 2, domain 13).
+
+One statement makes a whole report, so that each row is of one snapshot (reliability R-24), and PostgreSQL writes the
+cells: no row passes through Python.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from orders.rules import WHOLE_CURRENCIES
+
+from .rules import Kind
+
+# Optional columns by their switch, in the order in which layouts append them.
+OPTIONAL = {
+    "buyer_requested": "is-buyer-requested-cancellation",
+    "request_reason": "buyer-requested-cancel-reason",
+    "verge_of_cancellation": "verge-of-cancellation",
+    "verge_of_late_shipment": "verge-of-lateShipment",
+}
+
+
+def _text(value: str) -> str:
+    """A cell of text: no tab or line break in it, and nothing that a spreadsheet would run."""
+    clean = f"translate({value}, E'\\t\\r\\n', '   ')"
+    return f"nullif(CASE WHEN left({value}, 1) IN ('=', '+', '-', '@') THEN '''' ELSE '' END || {clean}, '')"
+
+
+def _moment(value: str) -> str:
+    """A moment with the marketplace's offset; the statement's session is set to its zone."""
+    return f"to_char({value}, 'YYYY-MM-DD\"T\"HH24:MI:SSTZH:TZM')"
+
+
+def _utc(value: str) -> str:
+    return f"to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"')"
+
+
+def _money(value: str) -> str:
+    """Yen without decimals."""
+    whole = ", ".join(f"'{currency}'" for currency in sorted(WHOLE_CURRENCIES))
+    return f"CASE WHEN o.currency IN ({whole}) THEN round({value})::text ELSE round({value}, 2)::text END"
+
+
+def _truth(value: str) -> str:
+    return f"CASE WHEN {value} THEN 'true' ELSE 'false' END"
+
+
+_IS_OPEN = "o.status IN ('UNSHIPPED', 'PARTIALLY_SHIPPED')"
+_LEFT = "(i.quantity_ordered - i.quantity_cancelled)"
+_ALL_CANCELLED = "i.quantity_cancelled = i.quantity_ordered"
+
+
+def _remaining(value: str) -> str:
+    """Money of the units that were not cancelled; empty once all were."""
+    return f"CASE WHEN NOT {_ALL_CANCELLED} THEN {_money(f'{value} * {_LEFT} / i.quantity_ordered')} END"
+
+
+def _place(value: str) -> str:
+    """Where a parcel goes is nobody's to know before the payment is verified."""
+    return f"CASE WHEN o.status <> 'PENDING' THEN {_text(value)} END"
+
+
+_STATUS = (
+    "CASE o.status WHEN 'PENDING' THEN 'Pending' WHEN 'UNSHIPPED' THEN 'Unshipped' WHEN 'PARTIALLY_SHIPPED'"
+    " THEN 'Shipping' WHEN 'SHIPPED' THEN 'Shipped' ELSE 'Cancelled' END"
+)
+_ITEM_STATUS = (
+    f"CASE WHEN {_ALL_CANCELLED} THEN 'Cancelled' WHEN o.status = 'PENDING' THEN 'Pending'"
+    f" WHEN i.quantity_shipped = {_LEFT} THEN 'Shipped' ELSE 'Unshipped' END"
+)
+_ADDRESS = {
+    "recipient-name": _text("r.name"),
+    "ship-address-1": _text("r.line1"),
+    "ship-address-2": _text("r.line2"),
+    "ship-address-3": _text("r.line3"),
+    "ship-city": _text("r.city"),
+    "ship-state": _text("r.state"),
+    "ship-postal-code": _text("r.postal_code"),
+    "ship-country": "r.country",
+}
+_HEAD = {
+    "order-id": "o.number",
+    "order-item-id": "i.item_id",
+    "purchase-date": _moment("o.placed_at"),
+    "payments-date": _moment("o.payment_verified_at"),
+}
+_BUYER = {
+    "buyer-email": "b.email",
+    "buyer-name": _text("b.name"),
+    "buyer-phone-number": _text("r.phone"),
+}
+_ACTIONABLE: Mapping[str, str] = {
+    **_HEAD,
+    "reporting-date": _moment("%(now)s::timestamptz"),
+    "promise-date": _moment("((o.ship_by_date + 1)::timestamp - interval '1 second') AT TIME ZONE %(zone)s"),
+    "days-past-promise": "(%(today)s::date - o.ship_by_date)::text",
+    **_BUYER,
+    "sku": _text("i.sku"),
+    "product-name": _text("i.title"),
+    "quantity-purchased": "i.quantity_ordered::text",
+    "quantity-shipped": "i.quantity_shipped::text",
+    "quantity-to-ship": "(i.quantity_ordered - i.quantity_shipped - i.quantity_cancelled)::text",
+    "ship-service-level": _text("o.service_level"),
+    **_ADDRESS,
+    "payment-method": _text("o.payment_method"),
+    "cod-collectible-amount": "NULL",
+    "already-paid": "NULL",
+    "payment-method-fee": "NULL",
+    "scheduled-delivery-start-date": "NULL",
+    "scheduled-delivery-end-date": "NULL",
+    "points-granted": "NULL",
+    "is-prime": "'false'",
+}
+_UNSHIPPED: Mapping[str, str] = {
+    **_HEAD,
+    **_BUYER,
+    "sku": _text("i.sku"),
+    "product-name": _text("i.title"),
+    "quantity-purchased": "i.quantity_ordered::text",
+    "currency": "o.currency",
+    "item-price": _money("i.item_price"),
+    "item-tax": _money("i.item_tax"),
+    "shipping-price": _money("i.shipping_price"),
+    "shipping-tax": _money("i.shipping_tax"),
+    "ship-service-level": _text("o.service_level"),
+    **_ADDRESS,
+    "ship-phone-number": _text("r.phone"),
+    "delivery-start-date": "NULL",
+    "delivery-end-date": "NULL",
+    "delivery-time-zone": "NULL",
+    "delivery-Instructions": "NULL",
+}
+_ALL_ORDERS: Mapping[str, str] = {
+    "amazon-order-id": "o.number",
+    "merchant-order-id": "NULL",
+    "purchase-date": _utc("o.placed_at"),
+    "last-updated-date": _utc("o.last_updated_at"),
+    "order-status": _STATUS,
+    "fulfillment-channel": "CASE o.fulfillment_channel WHEN 'SELLER' THEN 'Merchant' ELSE 'Amazon' END",
+    "sales-channel": "'Amazon.co.jp'",
+    "order-channel": "NULL",
+    "ship-service-level": _text("o.service_level"),
+    "product-name": _text("i.title"),
+    "sku": _text("i.sku"),
+    "asin": "NULL",
+    "item-status": _ITEM_STATUS,
+    "quantity": f"{_LEFT}::text",
+    "currency": f"CASE WHEN NOT {_ALL_CANCELLED} THEN o.currency END",
+    "item-price": _remaining("i.item_price"),
+    "item-tax": _remaining("i.item_tax"),
+    "shipping-price": _remaining("i.shipping_price"),
+    "shipping-tax": _remaining("i.shipping_tax"),
+    "gift-wrap-price": "NULL",
+    "gift-wrap-tax": "NULL",
+    "item-promotion-discount": _remaining("i.discount"),
+    "ship-promotion-discount": "NULL",
+    "ship-city": _place("r.city"),
+    "ship-state": _place("r.state"),
+    "ship-postal-code": _place("r.postal_code"),
+    "ship-country": "CASE WHEN o.status <> 'PENDING' THEN r.country END",
+    "promotion-ids": "NULL",
+    "is-business-order": "'false'",
+    "purchase-order-number": "NULL",
+    "price-designation": "NULL",
+}
+_CANCELLATIONS: Mapping[str, str] = {
+    "order-id": "o.number",
+    "order-item-id": "i.item_id",
+    "sku": _text("i.sku"),
+    "product-name": _text("i.title"),
+    "quantity-cancelled": "ci.quantity::text",
+    "cancelled-at": _moment("c.cancelled_at"),
+    "cancelled-by": "c.role",
+    "reason": "c.reason",
+    "code": "c.code",
+    "counted": "upper(c.counted::text)",
+    "excluded": "upper(c.excluded::text)",
+    "request-date": _moment("q.requested_at"),
+    "buyer-requested-cancel-reason": _text("q.reason_label"),
+}
+_OPTIONAL_CELLS: Mapping[str, str] = {
+    "buyer_requested": "CASE WHEN f.reason_label IS NOT NULL THEN 'TRUE' ELSE 'FALSE' END",
+    "request_reason": _text("f.reason_label"),
+    "verge_of_cancellation": _truth(
+        f"{_IS_OPEN} AND NOT o.on_hold AND o.ship_by_date + %(second_warning_days)s <= %(today)s::date"
+    ),
+    "verge_of_late_shipment": _truth(f"{_IS_OPEN} AND o.ship_by_date <= %(today)s::date"),
+}
+
+_ORDERS = """
+    FROM orders_order AS o
+    JOIN orders_orderitem AS i ON i.order_id = o.id
+    LEFT JOIN orders_recipient AS r ON r.order_id = o.id
+    LEFT JOIN accounts_user AS b ON b.id = o.buyer_id
+"""
+# The request that makes an item show as requested: open for it, or approved (D-16).
+_REQUESTED = """
+    LEFT JOIN LATERAL (
+        SELECT q.reason_label FROM cancellations_requestitem AS ri
+        JOIN cancellations_cancellationrequest AS q ON q.id = ri.request_id
+        WHERE ri.item_id = i.id AND ri.state IN ('OPEN', 'APPROVED') ORDER BY q.id DESC LIMIT 1
+    ) AS f ON true
+"""
+_OF_SHOP = " WHERE o.seller_id = %(seller)s AND o.{column} >= %(start)s AND o.{column} < %(end)s"
+_CANCELLED = """
+    FROM cancellations_cancellation AS c
+    JOIN cancellations_cancellationitem AS ci ON ci.cancellation_id = c.id
+    JOIN orders_orderitem AS i ON i.id = ci.item_id
+    JOIN orders_order AS o ON o.id = c.order_id
+    LEFT JOIN cancellations_cancellationrequest AS q ON q.id = c.request_id
+    WHERE c.seller_id = %(seller)s AND c.cancelled_at >= %(start)s AND c.cancelled_at < %(end)s
+    ORDER BY c.cancelled_at, c.id, ci.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The names of a report's columns, and the statement that gives their cells row by row."""
+
+    headers: Sequence[str]
+    sql: str
+
+
+def layout_of(kind: Kind, added: Sequence[str]) -> Layout:
+    """How a report of this kind is written, with the columns that the shop has added.
+
+    The statement takes `seller`, `start`, `end`, `now`, `today`, `zone` and `second_warning_days`.
+    """
+    if kind == Kind.CANCELLATIONS:
+        return _layout(_CANCELLATIONS, _CANCELLED)
+    columns, column, more = {
+        Kind.UNSHIPPED: (_UNSHIPPED, "placed_at", f" AND {_IS_OPEN} AND o.fulfillment_channel = 'SELLER'"),
+        Kind.ACTIONABLE: (_ACTIONABLE, "placed_at", f" AND {_IS_OPEN} AND o.fulfillment_channel = 'SELLER'"),
+        Kind.ALL_BY_ORDER_DATE: (_ALL_ORDERS, "placed_at", ""),
+        Kind.ALL_BY_LAST_UPDATE: (_ALL_ORDERS, "last_updated_at", ""),
+    }[kind]
+    optional = {OPTIONAL[name]: _OPTIONAL_CELLS[name] for name in OPTIONAL if name in added}
+    requested = _REQUESTED if {"buyer_requested", "request_reason"} & set(added) else ""
+    source = _ORDERS + requested + _OF_SHOP.format(column=column) + more + f" ORDER BY o.{column}, o.id, i.id"
+    return _layout({**columns, **optional}, source)
+
+
+def _layout(columns: Mapping[str, str], source: str) -> Layout:
+    return Layout(list(columns), f"SELECT {', '.join(columns.values())}{source}")

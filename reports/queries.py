@@ -1,0 +1,55 @@
+"""Reads of reports, scoped to their shop."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from .layouts import OPTIONAL
+from .models import Report, ReportColumns, ReportDocument, ReportSchedule
+
+UNFINISHED = (Report.State.IN_QUEUE, Report.State.IN_PROGRESS)
+
+
+def reports_of_seller(seller_id: int, *, limit: int) -> list[Report]:
+    """The shop's latest reports (index `reports_of_seller`)."""
+    found = Report.objects.filter(seller_id=seller_id).select_related("document", "ordered_by", "schedule")
+    return list(found.order_by("-pk")[:limit])
+
+
+def report_of_seller(seller_id: int, report_id: int) -> Report | None:
+    """One report of the shop; None for unknown and for another shop's."""
+    return Report.objects.filter(seller_id=seller_id, pk=report_id).select_related("document").first()
+
+
+def report_by_id(report_id: int) -> Report:
+    """One report, for whoever makes it."""
+    return Report.objects.get(pk=report_id)
+
+
+def unfinished_reports() -> list[int]:
+    """Reports that nobody has made yet (index `reports_to_make`)."""
+    return list(Report.objects.filter(state__in=UNFINISHED).order_by("pk").values_list("pk", flat=True))
+
+
+def columns_of(seller_id: int) -> Mapping[str, bool]:
+    """Which optional columns a shop has added, by their switch."""
+    row = ReportColumns.objects.filter(seller_id=seller_id).values(*OPTIONAL).first()
+    return row or dict.fromkeys(OPTIONAL, False)
+
+
+def schedules_of(seller_id: int) -> list[ReportSchedule]:
+    """The timetables of a shop, the next one due first."""
+    return list(ReportSchedule.objects.filter(seller_id=seller_id).order_by("next_at", "pk"))
+
+
+def lock_due_schedules(now: datetime, *, limit: int) -> list[ReportSchedule]:
+    """Lock timetables that are due and that no other worker has."""
+    due = ReportSchedule.objects.select_for_update(skip_locked=True).filter(next_at__lte=now)
+    return list(due.order_by("next_at", "pk")[:limit])
+
+
+def forgettable(before: datetime, *, limit: int) -> QuerySet[ReportDocument]:
+    """Files older than a moment that are still in the store."""
+    old = ReportDocument.objects.filter(created_at__lt=before, forgotten_at__isnull=True)
+    return old.order_by("created_at")[:limit]
