@@ -25,7 +25,9 @@ class UploadForm(ActForm):
     )
     file = forms.FileField(
         label=_("ファイル"),
-        help_text=_("タブ区切り、10 MB・10,000行まで。UTF-8またはShift_JIS（CP932）。"),
+        help_text=_(
+            "タブ区切りまたはXML、10 MB・10,000行まで。タブ区切りはUTF-8またはShift_JIS（CP932）、XMLはUTF-8。"
+        ),
         allow_empty_file=True,
         error_messages={
             "required": _("ファイルを選択してください。"),

@@ -59,6 +59,7 @@ class Feed(models.Model):
     submitted_at = models.DateTimeField(_("受付日時"))
     started_at = models.DateTimeField(_("開始日時"), null=True)
     finished_at = models.DateTimeField(_("終了日時"), null=True)
+    is_xml = models.BooleanField("XML", default=False)
     encoding = models.CharField(_("文字コード"), max_length=20, blank=True)
     ignored = models.CharField(_("読み飛ばした列"), max_length=300, blank=True)
     error_code = models.CharField(_("エラーコード"), max_length=40, blank=True)
@@ -123,6 +124,8 @@ class LineResult(models.Model):
     )
     position = models.PositiveIntegerField(_("番号"))
     line_number = models.PositiveIntegerField(_("行"))
+    # The message's own id in XML.
+    record = models.CharField(_("メッセージ番号"), max_length=20, blank=True)
     order_number = models.CharField(_("注文番号"), max_length=60, blank=True)
     item_number = models.CharField(_("注文商品番号"), max_length=60, blank=True)
     result = models.CharField(_("結果"), max_length=10, choices=Result)

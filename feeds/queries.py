@@ -1,9 +1,10 @@
 """Reads of feeds, scoped to their shop."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from .models import Feed, FeedDocument, LineResult
 
@@ -31,6 +32,25 @@ def lines_of(feed: Feed, result: str = "", *, after: int = 0) -> QuerySet[LineRe
     return found.filter(result=result) if result else found
 
 
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The messages of an XML feed: how many there are, and how many got an error or a warning."""
+
+    processed: int
+    refused: int
+    warned: int
+
+
+def messages_of(feed: Feed) -> Messages:
+    """How many messages of a feed were answered how; a message may have several lines."""
+    found = LineResult.objects.filter(feed=feed).aggregate(
+        processed=Count("line_number", distinct=True),
+        refused=Count("line_number", distinct=True, filter=Q(result="ERROR")),
+        warned=Count("line_number", distinct=True, filter=Q(result__in=["WARNING", "NO_CHANGE"])),
+    )
+    return Messages(**found)
+
+
 def shops_with_feeds_to_do() -> list[int]:
     """Shops with a feed that is not finished (index `feeds_to_do`)."""
     waiting = Feed.objects.filter(state__in=UNFINISHED).order_by("seller_id")
@@ -40,7 +60,7 @@ def shops_with_feeds_to_do() -> list[int]:
 def next_feed(seller_id: int) -> Feed | None:
     """The shop's earliest feed that is not finished: feeds are done in the order in which they came."""
     waiting = Feed.objects.filter(seller_id=seller_id, state__in=UNFINISHED).order_by("pk")
-    return waiting.select_related("document", "submitted_by").first()
+    return waiting.select_related("document", "seller").first()
 
 
 def lock_feed(feed_id: int) -> Feed | None:

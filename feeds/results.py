@@ -3,11 +3,13 @@
 import csv
 from collections.abc import Iterable, Iterator
 from typing import Protocol
+from xml.sax.saxutils import escape
 
 from django.utils.translation import override
 
 from .models import Feed, LineResult
 from .parsers import Kind
+from .queries import Messages
 from .wording import file_sentence, line_sentence
 
 HEADERS = (
@@ -45,6 +47,8 @@ NUMBERS = {
     "FEED_HEADER": 90020,
     "FEED_DELIMITER": 90020,
     "FEED_TYPE": 90021,
+    "FEED_MERCHANT": 90021,
+    "INVALID_XML": 5000,
     "FEED_ENCODING": 90022,
     "FEED_BINARY": 90022,
     "FEED_NOT_TEXT": 90022,
@@ -149,3 +153,47 @@ def _says(feed: Feed, line: LineResult, number: int) -> str:
         sentence = line_sentence(Kind(feed.kind), line.result, line.code, line.detail)
     detail = f" ({line.detail})" if line.detail else ""
     return f"{line.code}: {sentence}{detail}".replace("\t", " ")
+
+
+def as_xml_report(feed: Feed, lines: Iterable[LineResult], messages: Messages) -> Iterator[str]:
+    """The processing report of an XML feed (flat-files 7.2): one result for each line with a problem."""
+    is_fatal = feed.state == Feed.State.FATAL
+    yield (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        '<AmazonEnvelope xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+        ' xsi:noNamespaceSchemaLocation="amzn-envelope.xsd">\n'
+        f"  <Header><DocumentVersion>1.02</DocumentVersion>"
+        f"<MerchantIdentifier>{escape(feed.seller.merchant_id)}</MerchantIdentifier></Header>\n"
+        "  <MessageType>ProcessingReport</MessageType>\n"
+        "  <Message>\n    <MessageID>1</MessageID>\n    <ProcessingReport>\n"
+        f"      <DocumentTransactionID>{feed.pk}</DocumentTransactionID>\n"
+        f"      <StatusCode>{'Rejected' if is_fatal else 'Complete'}</StatusCode>\n"
+        "      <ProcessingSummary>\n"
+        f"        <MessagesProcessed>{messages.processed}</MessagesProcessed>\n"
+        f"        <MessagesSuccessful>{messages.processed - messages.refused}</MessagesSuccessful>\n"
+        f"        <MessagesWithError>{messages.refused}</MessagesWithError>\n"
+        f"        <MessagesWithWarning>{messages.warned}</MessagesWithWarning>\n"
+        "      </ProcessingSummary>\n"
+    )
+    if is_fatal:
+        with override("en"):
+            says = f"{feed.error_code}: {file_sentence(feed.error_code, feed.error_facts)}"
+        yield _xml_result("0", "Error", NUMBERS.get(feed.error_code, UNREADABLE_LINE), says, "", "")
+    for line in lines:
+        if line.result == "DONE":
+            continue
+        number, kind = number_of(Kind(feed.kind), line), "Error" if line.result == "ERROR" else "Warning"
+        says = _says(feed, line, number)
+        yield _xml_result(line.record, kind, number, says, line.order_number, line.item_number)
+    yield "    </ProcessingReport>\n  </Message>\n</AmazonEnvelope>\n"
+
+
+def _xml_result(record: str, kind: str, number: int, says: str, order: str, item: str) -> str:
+    more = f"<AmazonOrderID>{escape(order)}</AmazonOrderID>" if order else ""
+    more += f"<AmazonOrderItemCode>{escape(item)}</AmazonOrderItemCode>" if item else ""
+    about = f"        <AdditionalInfo>{more}</AdditionalInfo>\n" if more else ""
+    return (
+        f"      <Result>\n        <MessageID>{record}</MessageID>\n        <ResultCode>{kind}</ResultCode>\n"
+        f"        <ResultMessageCode>{number}</ResultMessageCode>\n"
+        f"        <ResultDescription>{escape(says)}</ResultDescription>\n{about}      </Result>\n"
+    )

@@ -11,6 +11,8 @@ from orders import wording as orders
 from .parsers import Kind
 
 _FILE = orders.FILE_SENTENCES | {
+    "INVALID_XML": _("XMLとして読み取れません：%(says)s"),
+    "FEED_MERCHANT": _("ほかの出品者のファイルです（MerchantIdentifier：%(found)s）。"),
     "FEED_TYPE": _("選択した種類のファイルではありません。ファイルの種類：%(found)s。選択した種類：%(expected)s"),
     "FEED_TOO_MANY_LINES": _(
         "データ行が多すぎます（上限%(limit)s行）。ファイルを分けてアップロードしてください。"
@@ -22,6 +24,8 @@ _FILE = orders.FILE_SENTENCES | {
 _LINES = {
     "REASON_REQUIRED": _("理由のコードを入力してください。"),
     "REASON_UNKNOWN": _("理由のコードを読み取れません。見本のファイルにあるコードを入力してください。"),
+    "MESSAGE_ID": _("MessageIDには、ファイルの中で重複しない正の整数を入力してください。"),
+    "ELEMENT_TWICE": _("同じ要素が2回あります。"),
     "CARRIER": _("配送業者のコードを入力してください。「Other」の場合は、配送業者名も入力してください。"),
     "ORDER_NOT_CANCELABLE": _("お支払いの確認中、またはキャンセルできない状態のため、キャンセルできません。"),
     "ORDER_NOT_SHIPPABLE": _("お支払いの確認中、またはキャンセル済みのため、出荷通知を送信できません。"),
@@ -56,6 +60,7 @@ _OPEN_REQUEST = {
     ),
     Kind.SHIPMENT: _("出荷通知を送信しました。購入者からのキャンセルリクエストがありました。"),
 }
+_ACKNOWLEDGED = _("注文を確認しました。注文は変更されていません。")
 _SHIPPED = _("出荷通知を送信済みのため、キャンセルできません。返金してください。")
 _REQUEST_STOPS = _(
     "購入者からのキャンセルリクエストがあるため、送信していません。発送済みの場合は、"
@@ -74,6 +79,8 @@ def line_sentence(kind: Kind, result: str, code: str, detail: str = "") -> str:
         return str(_SHIPPED)
     if code == "OPEN_CANCELLATION_REQUEST":
         return str(_OPEN_REQUEST[kind] if result == "WARNING" else _REQUEST_STOPS)
+    if code == "ACKNOWLEDGED":
+        return str(_ACKNOWLEDGED)
     if result == "DONE":
         return str(_DONE[kind])
     if result == "NO_CHANGE":

@@ -11,7 +11,7 @@ from datetime import datetime
 from accounts.actors import Actor
 from cancellations.actions import CancelTarget, cancel
 from cancellations.policy import Interlock, Reason, Refusal
-from feeds.parsers import AdjustRow, BadRow, CancelRow, Kind, Row, ShipRow
+from feeds.parsers import AcknowledgeRow, AdjustRow, BadRow, CancelRow, Kind, Row, ShipRow
 from orders import queries as order_queries
 from orders.models import Order, OrderItem
 from orders.outcomes import Outcome, Result
@@ -19,6 +19,7 @@ from payments.refunds import RefundTarget, refund
 from shipments.actions import ConfirmTarget, confirm_shipment
 
 CONFLICTING = "CONFLICTING_DUPLICATE"
+ACKNOWLEDGED = "ACKNOWLEDGED"
 NO_SHIP_METHOD = "SHIP_METHOD"
 DATE_FORMAT = "DATE_FORMAT"
 CURRENCY = "CURRENCY"
@@ -147,18 +148,22 @@ def _cancel(chunk: Chunk) -> None:
     places: dict[tuple[str, Reason], list[int]] = defaultdict(list)
     reasons: dict[int, Reason] = {}
     for place, row in enumerate(chunk.rows):
-        if place in chunk.answers or not isinstance(row, CancelRow):
+        if place in chunk.answers:
             continue
-        items = chunk.items_of(row) or []
-        units = {item.pk: chunk.open_of(item) for item in items if chunk.open_of(item) > 0}
-        if not units:
+        if isinstance(row, AcknowledgeRow):
+            chunk.say(place, Result.DONE, ACKNOWLEDGED)
+        if not isinstance(row, CancelRow) or _is_refused(chunk, place, row):
+            continue
+        items, own = chunk.items_of(row) or [], dict(row.others)
+        is_open = [item for item in items if chunk.open_of(item) > 0]
+        if not is_open:
             _say_nothing_open(chunk, place, row, items, reasons)
-            continue
-        for key, quantity in units.items():
-            chunk.taken[key] += quantity
-            reasons[key] = row.reason
-        groups.setdefault((row.number, row.reason), {}).update(units)
-        places[row.number, row.reason].append(place)
+        for item in is_open:
+            reason = own.get(item.item_id, row.reason)
+            groups.setdefault((row.number, reason), {})[item.pk] = chunk.open_of(item)
+            places[row.number, reason].append(place)
+            reasons[item.pk] = reason
+            chunk.taken[item.pk] += chunk.open_of(item)
     targets = [
         CancelTarget(chunk.orders[number].pk, reason, units=units) for (number, reason), units in groups.items()
     ]
@@ -166,11 +171,23 @@ def _cancel(chunk: Chunk) -> None:
     outcomes = cancel(targets=targets, by=chunk.by, now=chunk.now, unattended=True)
     for (number, reason), outcome in zip(groups, outcomes, strict=True):
         overtook = outcome.result == Result.DONE and number in asked and reason != Reason.BUYER_CANCELED
-        for place in places[number, reason]:
+        for place in dict.fromkeys(places[number, reason]):
+            if place in chunk.answers and chunk.answers[place].result != Result.DONE:
+                continue  # of several reasons in one line the first trouble is told
             if overtook:
                 chunk.say(place, Result.WARNING, Refusal.OPEN_CANCELLATION_REQUEST, counted=outcome.counted)
             else:
                 _say(chunk, place, outcome)
+
+
+def _is_refused(chunk: Chunk, place: int, row: CancelRow) -> bool:
+    """A line about the whole order names no item of another one, and comes before anything was shipped."""
+    lines = chunk.orders[row.number].lines
+    if {item for item, _ in row.others} - {item.item_id for item in lines}:
+        chunk.refuse(place, Refusal.ITEM_NOT_FOUND)
+    elif row.whole and any(item.quantity_shipped for item in lines):
+        chunk.refuse(place, Refusal.ORDER_NOT_CANCELABLE, "SHIPPED")
+    return place in chunk.answers
 
 
 def _say_nothing_open(

@@ -15,7 +15,7 @@ from cancellations.queries import rules_at
 from events.actions import Entry, record
 from feeds import queries
 from feeds.models import Feed, LineResult
-from feeds.parsers import BadRow, FeedFile, Kind, Row, Unreadable
+from feeds.parsers import BadRow, FeedFile, Kind, Row, Unreadable, XmlFeed, is_xml, read_feed
 from feeds.store import store
 from orders.outcomes import Result
 from orders.queries import zone
@@ -48,11 +48,15 @@ def run_feeds(*, seller_id: int, clock: Callable[[], datetime]) -> None:
 
 def _run(feed: Feed, clock: Callable[[], datetime]) -> bool:
     """Carry out one feed; False if another worker is at it."""
+    form = False
     try:
         with store().open(feed.document.name, "rb") as content:
-            file = FeedFile(cast("BinaryIO", content), Kind(feed.kind), zone=zone())
+            form = is_xml(cast("BinaryIO", content))
+            file = read_feed(cast("BinaryIO", content), Kind(feed.kind), zone=zone())
+        if isinstance(file, XmlFeed) and file.merchant != feed.seller.merchant_id:
+            raise Unreadable("FEED_MERCHANT", found=file.merchant[:60])
     except Unreadable as error:
-        return _end_fatal(feed.pk, error.code, error.facts, clock)
+        return _end_fatal(feed.pk, error.code, error.facts, clock, is_xml=form)
     except FileNotFoundError:
         return _end_fatal(feed.pk, "FILE_GONE", {}, clock)
     run = _Run(feed, file)
@@ -62,13 +66,20 @@ def _run(feed: Feed, clock: Callable[[], datetime]) -> bool:
             return is_mine
 
 
-def _end_fatal(feed_id: int, code: str, facts: dict[str, str | int], clock: Callable[[], datetime]) -> bool:
+def _end_fatal(
+    feed_id: int,
+    code: str,
+    facts: dict[str, str | int],
+    clock: Callable[[], datetime],
+    *,
+    is_xml: bool = False,
+) -> bool:
     """Nothing of the file is carried out; False if another worker is at it."""
     with transaction.atomic():
         feed = queries.lock_feed(feed_id)
         if feed is None:
             return False
-        feed.error_code, feed.error_facts = code, facts
+        feed.error_code, feed.error_facts, feed.is_xml = code, facts, is_xml
         _end(feed, Feed.State.FATAL, clock())
     return True
 
@@ -99,10 +110,11 @@ def _end(feed: Feed, state: Feed.State, now: datetime) -> None:
 class _Run:
     """One feed that is being carried out, with what its earlier lines have done."""
 
-    def __init__(self, feed: Feed, file: FeedFile) -> None:
+    def __init__(self, feed: Feed, file: FeedFile | XmlFeed) -> None:
         self.feed_id, self.kind, self.file = feed.pk, Kind(feed.kind), file
         self.before = Before()
         self.skips_busy = False
+        self.records = file.records if isinstance(file, XmlFeed) else {}
         self.earlier, self.settled = queries.earlier_answers(feed)
         for line in feed.lines.filter(result__in=[Result.DONE, Result.WARNING]).exclude(code=CONFLICTING):
             self._note(file.rows[line.position - 1])
@@ -138,6 +150,7 @@ class _Run:
         if feed.state == Feed.State.IN_QUEUE:
             feed.state, feed.started_at = Feed.State.IN_PROGRESS, now
             feed.lines_read, feed.encoding = len(self.file.rows), self.file.encoding
+            feed.is_xml = isinstance(self.file, XmlFeed)
             feed.ignored = ", ".join(self.file.ignored)[:300]
         first = feed.lines_answered
         rows = self.file.rows[first : first + LINES_PER_STEP]
@@ -183,6 +196,7 @@ class _Run:
                 feed=feed,
                 position=first + place,
                 line_number=answer.row.line,
+                record=self.records.get(answer.row.line, ""),
                 order_number=answer.row.number,
                 item_number=answer.row.item_id,
                 result=answer.result,

@@ -44,10 +44,20 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class AcknowledgeRow(Row):
+    """Say that an order was seen; it changes nothing."""
+
+
+@dataclass(frozen=True, slots=True)
 class CancelRow(Row):
-    """Cancel what is open of an order, or of one item of it."""
+    """Cancel what is open of an order, or of one item of it.
+
+    `whole` only while nothing of the order was shipped; `others` are items with reasons of their own.
+    """
 
     reason: Reason
+    whole: bool = False
+    others: tuple[tuple[str, Reason], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +252,14 @@ def shipped_on(text: str, zone: ZoneInfo) -> date:
     raise BadCell("DATE_FORMAT", f"ship-date: {shown(value, 60)}")
 
 
+def currency_of(text: str) -> str:
+    """A currency's code. Raises BadCell CURRENCY."""
+    currency = plain(text).upper()
+    if not re.fullmatch("[A-Z]{3}", currency):
+        raise BadCell("CURRENCY", f"currency: {shown(currency, 60)}")
+    return currency
+
+
 def money(cells: Cells, currency: str) -> Decimal:
     """What a line gives back in all: price, tax, shipping, wrapping, less what promotions had taken off."""
     given = sum((cells.amount(name, currency) or Decimal(0) for name in MONEY), Decimal(0))
@@ -261,9 +279,7 @@ def adjust_row(line: int, cells: Cells, zone: ZoneInfo) -> AdjustRow:
     """A line of the adjustment feed (domain 14.3): units to cancel, or money to give back."""
     number, item = order_number(cells), item_id(cells, required=True)
     reason, refund_reason = adjust_reason(cells.raw("adjustment-reason-code"))
-    currency = plain(cells.raw("currency")).upper()
-    if not re.fullmatch("[A-Z]{3}", currency):
-        raise BadCell("CURRENCY", f"currency: {shown(currency, 60)}")
+    currency = currency_of(cells.raw("currency"))
     quantity = cells.quantity("quantity-cancelled") or 0
     amount = money(cells, currency)
     if not quantity and not amount:

@@ -126,11 +126,16 @@ def result(request: ShopRequest, feed_id: int) -> HttpResponseBase:
     if found is None or found.finished_at is None:
         raise Http404
     lines = queries.lines_of(found).iterator(chunk_size=2000)
-    is_report = request.GET.get("form") == "report"
-    text: Iterator[str] = (results.as_processing_report if is_report else results.as_table)(found, lines)
-    kind = "text/plain" if is_report else "text/tab-separated-values"
+    if request.GET.get("form") != "report":
+        return _file(results.as_table(found, lines), "text/tab-separated-values", f"{found.receipt}-result.tsv")
+    if found.is_xml:
+        report = results.as_xml_report(found, lines, queries.messages_of(found))
+        return _file(report, "text/xml", f"{found.receipt}-report.xml")
+    return _file(results.as_processing_report(found, lines), "text/plain", f"{found.receipt}-report.txt")
+
+
+def _file(text: Iterator[str], kind: str, name: str) -> StreamingHttpResponse:
     answer = StreamingHttpResponse(text, content_type=f"{kind}; charset=utf-8")
-    name = f"{found.receipt}-{'report.txt' if is_report else 'result.tsv'}"
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 
