@@ -43,10 +43,11 @@ def _measure(options: argparse.Namespace, tell) -> tuple[list[Row], dict]:
     from django.db import connection
     from django.utils import timezone
 
-    from . import acts, files, pages, rates, stock, talks
+    from . import acts, documents, files, pages, rates, stock, talks
 
     size, overdue, imported = (stock.QUICK, 2_000, 2_000) if options.quick else (stock.STANDARD, 20_000, 100_000)
     shops, times = (4_000, 5) if options.quick else (10_000, 20)
+    lines, days = (1_000, 30) if options.quick else (10_000, 365)
     tell(f"loading {size.shop_orders + size.other_orders:,} orders")
     begun = time.monotonic()
     loaded = stock.load(size, now=timezone.now())
@@ -61,6 +62,7 @@ def _measure(options: argparse.Namespace, tell) -> tuple[list[Row], dict]:
         *acts.bulk(loaded, rounds=options.rounds, tell=tell),
         *acts.sweep(orders=overdue, rounds=options.rounds, tell=tell),
         *files.measure(loaded, orders=imported, tell=tell),
+        *documents.measure(loaded, lines=lines, days=days, rounds=options.rounds, tell=tell),
     ]
     tell("looking at the books again")
     _sound(acts)

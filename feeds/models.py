@@ -26,7 +26,10 @@ class FeedDocument(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = _("フィードのファイル")
         indexes = [
-            models.Index(fields=["created_at"], name="documents_to_forget", condition=Q(forgotten_at__isnull=True))
+            models.Index(
+                fields=["created_at"], name="documents_to_forget", condition=Q(forgotten_at__isnull=True)
+            ),
+            models.Index(fields=["seller", "sha256"], name="documents_of_same_bytes"),
         ]
 
     def __str__(self) -> str:

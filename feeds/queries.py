@@ -71,26 +71,29 @@ def lock_feed(feed_id: int) -> Feed | None:
     return waiting.select_related("submitted_by").first()
 
 
-def earlier_answers(feed: Feed) -> tuple[Feed | None, dict[int, LineResult]]:
-    """The last feed of the same bytes that was done before this one, and its answers by position."""
-    earlier = (
-        Feed.objects.filter(
-            seller_id=feed.seller_id,
-            kind=feed.kind,
-            is_dry_run=False,
-            state=Feed.State.DONE,
-            document__sha256=FeedDocument.objects.filter(feed=feed).values("sha256")[:1],
-            pk__lt=feed.pk,
-        )
-        .order_by("-pk")
-        .first()
-    )
-    return earlier, {line.position: line for line in earlier.lines.all()} if earlier else {}
+def settled_before(feed: Feed) -> dict[int, str]:
+    """The lines that earlier feeds of the same bytes have carried out or found done, by position: the receipt of the
+    last of those feeds. However they ended, what they did need not be done again.
+    """
+    bytes_of = {"document__seller_id": feed.seller_id, "document__sha256": feed.document.sha256}
+    same = Feed.objects.filter(kind=feed.kind, is_dry_run=False, pk__lt=feed.pk, **bytes_of)
+    receipts = {each.pk: each.receipt for each in same}
+    lines = LineResult.objects.filter(feed_id__in=list(receipts)).exclude(result=LineResult.Result.ERROR)
+    found = lines.order_by("feed_id").values_list("position", "feed_id")
+    return {position: receipts[feed_id] for position, feed_id in found}
+
+
+def orders_counted(feed: Feed) -> int:
+    """How many orders of a feed count in the rate by it."""
+    return LineResult.objects.filter(feed=feed, counted=True).values("order_number").distinct().count()
 
 
 def wait_before_next(seller_id: int, *, now: datetime) -> timedelta:
-    """How long the shop must wait before its next feed: a bucket of fifteen, refilled by one every two minutes."""
-    since = now - FEEDS_AT_ONCE * ONE_MORE_AFTER
+    """How long the shop must wait before its next feed: a bucket of fifteen, refilled by one every two minutes.
+
+    It is taken as full a day ago; a shop that sent so much before then has emptied it again since.
+    """
+    since = now - timedelta(days=1)
     moments: Sequence[datetime] = list(
         Feed.objects.filter(seller_id=seller_id, submitted_at__gt=since)
         .order_by("submitted_at")
@@ -109,9 +112,3 @@ def forgettable(before: datetime, *, limit: int) -> list[FeedDocument]:
     """Documents of feeds that are over, older than a moment and still in the store."""
     old = FeedDocument.objects.filter(created_at__lt=before, forgotten_at__isnull=True)
     return list(old.exclude(feed__state__in=UNFINISHED).order_by("created_at")[:limit])
-
-
-def names_in_store(names: Sequence[str]) -> set[str]:
-    """Those of these names that a row says are in the store."""
-    found = FeedDocument.objects.filter(name__in=names, forgotten_at__isnull=True)
-    return set(found.values_list("name", flat=True))

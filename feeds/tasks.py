@@ -17,8 +17,8 @@ def run_feeds_of(seller_id: int) -> None:
     """Carry out a shop's feeds. Harmless beside itself; goes on where an interrupted run stopped."""
     try:
         actions.run_feeds(seller_id=seller_id, clock=timezone.now)
-    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
-        raise  # the next run goes on
+    except (OperationalError, InterfaceError, OSError, SoftTimeLimitExceeded):
+        raise  # the database, the store or the time: the next run goes on
     except Exception:
         actions.give_up(seller_id=seller_id, clock=timezone.now)
         raise

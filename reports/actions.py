@@ -12,7 +12,7 @@ from django.core.files.base import File
 from django.db import IntegrityError, connection, transaction
 
 from accounts.actors import Actor
-from accounts.queries import seller_by_id
+from accounts.queries import acts_for, seller_by_id
 from cancellations.queries import rules_at
 from events.actions import audit
 from events.queries import alone
@@ -25,6 +25,8 @@ from .models import Report, ReportColumns, ReportDocument, ReportSchedule
 from .rules import MOST_DAYS, Encoding, Every, Kind, Period, next_run, period_of_run
 
 LOCK = "reports_report"
+# What a statement of one report may take; shorter than the task's own limit.
+LONGEST_MILLISECONDS = 480_000
 KEPT = timedelta(days=30)
 AT_ONCE = 500
 
@@ -150,6 +152,7 @@ def _in_zone(name: str) -> Iterator[None]:
     """Moments are written with the offset of the marketplace; Django reads them in its own zone before and after."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL TIME ZONE %s", [name])
+        cursor.execute("SET LOCAL statement_timeout = %s", [LONGEST_MILLISECONDS])
         yield
         cursor.execute("SET LOCAL TIME ZONE %s", [connection.timezone_name])
 
@@ -203,18 +206,22 @@ def end_schedule(*, seller_id: int, schedule_id: int) -> bool:
 
 
 def order_scheduled(*, now: datetime) -> int:
-    """Order the reports of timetables that are due, each once however late this runs; return how many."""
+    """Order the reports of timetables that are due, each once however late this runs; return how many.
+
+    A late report covers what the missed ones would have. Whoever left the shop since orders nothing more for it.
+    """
     ordered = 0
     while True:
         with transaction.atomic():
             due = queries.lock_due_schedules(now, limit=AT_ONCE)
             for each in due:
                 every, kind = Every(each.every), Kind(each.kind)
-                period = period_of_run(kind, every, each.next_at, zone())
-                _order(each.seller_id, kind, Encoding(each.encoding), period, each.made_by_id, each, now)
+                if acts_for(user_id=each.made_by_id, seller_id=each.seller_id):
+                    period = period_of_run(kind, every, each.next_at, zone(), now=now)
+                    _order(each.seller_id, kind, Encoding(each.encoding), period, each.made_by_id, each, now)
+                    ordered += 1
                 each.next_at = next_run(every, each.hour, after=now, zone=zone())
             ReportSchedule.objects.bulk_update(due, ["next_at"])
-        ordered += len(due)
         if len(due) < AT_ONCE:
             return ordered
 

@@ -35,10 +35,13 @@ def _utc(value: str) -> str:
     return f"to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"+00:00\"')"
 
 
+_WHOLE = ", ".join(f"'{currency}'" for currency in sorted(WHOLE_CURRENCIES))
+_DECIMALS = f"CASE WHEN o.currency IN ({_WHOLE}) THEN 0 ELSE 2 END"
+
+
 def _money(value: str) -> str:
     """Yen without decimals."""
-    whole = ", ".join(f"'{currency}'" for currency in sorted(WHOLE_CURRENCIES))
-    return f"CASE WHEN o.currency IN ({whole}) THEN round({value})::text ELSE round({value}, 2)::text END"
+    return f"round({value}, {_DECIMALS})::text"
 
 
 def _truth(value: str) -> str:
@@ -51,13 +54,19 @@ _ALL_CANCELLED = "i.quantity_cancelled = i.quantity_ordered"
 
 
 def _remaining(value: str) -> str:
-    """Money of the units that were not cancelled; empty once all were."""
-    return f"CASE WHEN NOT {_ALL_CANCELLED} THEN {_money(f'{value} * {_LEFT} / i.quantity_ordered')} END"
+    """Money of the units that were not cancelled, as `orders.rules.share` left it; empty once all were."""
+    gone = f"trunc({value} * i.quantity_cancelled / i.quantity_ordered, {_DECIMALS})"
+    return f"CASE WHEN NOT {_ALL_CANCELLED} THEN {_money(f'{value} - {gone}')} END"
+
+
+def _unless_cancelled(value: str) -> str:
+    """Money of sending a line: it stays whole until nothing of the line is left."""
+    return f"CASE WHEN NOT {_ALL_CANCELLED} THEN {_money(value)} END"
 
 
 def _place(value: str) -> str:
     """Where a parcel goes is nobody's to know before the payment is verified."""
-    return f"CASE WHEN o.status <> 'PENDING' THEN {_text(value)} END"
+    return f"CASE WHEN o.payment_verified_at IS NOT NULL THEN {_text(value)} END"
 
 
 _STATUS = (
@@ -76,7 +85,7 @@ _ADDRESS = {
     "ship-city": _text("r.city"),
     "ship-state": _text("r.state"),
     "ship-postal-code": _text("r.postal_code"),
-    "ship-country": "r.country",
+    "ship-country": _text("r.country"),
 }
 _HEAD = {
     "order-id": "o.number",
@@ -85,7 +94,7 @@ _HEAD = {
     "payments-date": _moment("o.payment_verified_at"),
 }
 _BUYER = {
-    "buyer-email": "b.email",
+    "buyer-email": _text("b.email"),
     "buyer-name": _text("b.name"),
     "buyer-phone-number": _text("r.phone"),
 }
@@ -116,12 +125,12 @@ _UNSHIPPED: Mapping[str, str] = {
     **_BUYER,
     "sku": _text("i.sku"),
     "product-name": _text("i.title"),
-    "quantity-purchased": "i.quantity_ordered::text",
+    "quantity-purchased": f"{_LEFT}::text",
     "currency": "o.currency",
-    "item-price": _money("i.item_price"),
-    "item-tax": _money("i.item_tax"),
-    "shipping-price": _money("i.shipping_price"),
-    "shipping-tax": _money("i.shipping_tax"),
+    "item-price": _remaining("i.item_price"),
+    "item-tax": _remaining("i.item_tax"),
+    "shipping-price": _unless_cancelled("i.shipping_price"),
+    "shipping-tax": _unless_cancelled("i.shipping_tax"),
     "ship-service-level": _text("o.service_level"),
     **_ADDRESS,
     "ship-phone-number": _text("r.phone"),
@@ -148,8 +157,8 @@ _ALL_ORDERS: Mapping[str, str] = {
     "currency": f"CASE WHEN NOT {_ALL_CANCELLED} THEN o.currency END",
     "item-price": _remaining("i.item_price"),
     "item-tax": _remaining("i.item_tax"),
-    "shipping-price": _remaining("i.shipping_price"),
-    "shipping-tax": _remaining("i.shipping_tax"),
+    "shipping-price": _unless_cancelled("i.shipping_price"),
+    "shipping-tax": _unless_cancelled("i.shipping_tax"),
     "gift-wrap-price": "NULL",
     "gift-wrap-tax": "NULL",
     "item-promotion-discount": _remaining("i.discount"),
@@ -157,7 +166,7 @@ _ALL_ORDERS: Mapping[str, str] = {
     "ship-city": _place("r.city"),
     "ship-state": _place("r.state"),
     "ship-postal-code": _place("r.postal_code"),
-    "ship-country": "CASE WHEN o.status <> 'PENDING' THEN r.country END",
+    "ship-country": _place("r.country"),
     "promotion-ids": "NULL",
     "is-business-order": "'false'",
     "purchase-order-number": "NULL",
@@ -202,6 +211,11 @@ _REQUESTED = """
     ) AS f ON true
 """
 _OF_SHOP = " WHERE o.seller_id = %(seller)s AND o.{column} >= %(start)s AND o.{column} < %(end)s"
+# Units that the shop still has to send.
+_TO_SEND = (
+    f" AND {_IS_OPEN} AND o.fulfillment_channel = 'SELLER'"
+    " AND i.quantity_shipped + i.quantity_cancelled < i.quantity_ordered"
+)
 _CANCELLED = """
     FROM cancellations_cancellation AS c
     JOIN cancellations_cancellationitem AS ci ON ci.cancellation_id = c.id
@@ -229,8 +243,8 @@ def layout_of(kind: Kind, added: Sequence[str]) -> Layout:
     if kind == Kind.CANCELLATIONS:
         return _layout(_CANCELLATIONS, _CANCELLED)
     columns, column, more = {
-        Kind.UNSHIPPED: (_UNSHIPPED, "placed_at", f" AND {_IS_OPEN} AND o.fulfillment_channel = 'SELLER'"),
-        Kind.ACTIONABLE: (_ACTIONABLE, "placed_at", f" AND {_IS_OPEN} AND o.fulfillment_channel = 'SELLER'"),
+        Kind.UNSHIPPED: (_UNSHIPPED, "placed_at", _TO_SEND),
+        Kind.ACTIONABLE: (_ACTIONABLE, "placed_at", _TO_SEND),
         Kind.ALL_BY_ORDER_DATE: (_ALL_ORDERS, "placed_at", ""),
         Kind.ALL_BY_LAST_UPDATE: (_ALL_ORDERS, "last_updated_at", ""),
     }[kind]

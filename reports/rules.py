@@ -54,12 +54,18 @@ def period_of(first: date, last: date, zone: ZoneInfo) -> Period:
     return Period(_midnight(first, zone), _midnight(last + timedelta(days=1), zone))
 
 
-def period_of_run(kind: Kind, every: Every, due: datetime, zone: ZoneInfo) -> Period:
-    """What a report covers that a timetable orders: the whole days before the local day on which it is due."""
-    today = due.astimezone(zone).date()
-    back = OPEN_DAYS_BACK if kind in OF_OPEN_ORDERS else DAYS_BACK[every]
-    end = _midnight(today + timedelta(days=1), zone) if kind in OF_OPEN_ORDERS else _midnight(today, zone)
-    return Period(_midnight(today - timedelta(days=back), zone), end)
+def period_of_run(kind: Kind, every: Every, due: datetime, zone: ZoneInfo, *, now: datetime) -> Period:
+    """What a report covers that a timetable orders: the whole days since the one before, also if it comes late.
+
+    Open orders are listed up to the present, as far back as anything may wait to be sent.
+    """
+    today, day_due = now.astimezone(zone).date(), due.astimezone(zone).date()
+    if kind in OF_OPEN_ORDERS:
+        return Period(
+            _midnight(today - timedelta(days=OPEN_DAYS_BACK), zone), _midnight(today + timedelta(days=1), zone)
+        )
+    first = max(day_due - timedelta(days=DAYS_BACK[every]), today - timedelta(days=MOST_DAYS))
+    return Period(_midnight(first, zone), _midnight(today, zone))
 
 
 def next_run(every: Every, hour: int, *, after: datetime, zone: ZoneInfo) -> datetime:

@@ -4,6 +4,7 @@ from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
+from psycopg2.errors import QueryCanceled
 
 from . import actions, queries
 
@@ -13,8 +14,11 @@ def make_report(report_id: int) -> None:
     """Make a report. Harmless beside itself; one that was interrupted is begun anew."""
     try:
         actions.make_report(report_id=report_id, clock=timezone.now)
-    except (OperationalError, InterfaceError):
-        raise  # the next run tries again
+    except (OperationalError, InterfaceError, OSError) as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise  # the database or the store: the next run tries again
+        actions.give_up(report_id=report_id, now=timezone.now())
+        raise
     except (Exception, SoftTimeLimitExceeded):
         actions.give_up(report_id=report_id, now=timezone.now())
         raise

@@ -1,25 +1,27 @@
 """Requests that nobody answers: reminders, and what the policy does once the answer is due (domain 8)."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import transaction
+from celery.exceptions import SoftTimeLimitExceeded
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Case, F, Value, When
 
 from accounts.actors import SWEEP
 from cancellations import queries, warning_queries
 from cancellations.models import CancellationRequest
 from events.actions import Entry, record
-from orders.outcomes import Result
-from orders.queries import ORDERS_PER_BATCH
+from orders import queries as order_queries
+from orders.outcomes import Outcome, Result
 
-from .cancelling import cancel
-from .targets import approval_of
+from .cancelling import cancel, cancel_locked
+from .targets import CancelTarget, approval_of
 
 # A digest is one transaction; whatever more there is is told in the next one.
 REQUESTS_AT_ONCE = 10_000
 # Half of the largest batch, as the sweep's.
-REQUESTS_PER_BATCH = ORDERS_PER_BATCH // 2
+REQUESTS_PER_BATCH = order_queries.ORDERS_PER_BATCH // 2
 
 
 def remind_of_requests(*, now: datetime) -> int:
@@ -70,8 +72,21 @@ def approve_unanswered(*, now: datetime) -> int:
     for period in queries.periods_of_automatic_approval(until=now):
         after: tuple[datetime, int] | None = None
         while overdue := queries.overdue_requests(period, after=after, limit=REQUESTS_PER_BATCH):
-            targets = [approval_of(request) for request in overdue]
-            outcomes = cancel(targets=targets, by=SWEEP, now=now, unattended=True)
+            outcomes = _approve([approval_of(request) for request in overdue], now)
             approved += sum(one.result == Result.DONE for one in outcomes)
             after = (overdue[-1].response_due_at, overdue[-1].pk)
     return approved
+
+
+def _approve(targets: Sequence[CancelTarget], now: datetime) -> list[Outcome]:
+    """Cancel what these ask for; orders that somebody else holds are passed by."""
+    rules = queries.rules_at(now)
+    try:
+        with transaction.atomic():
+            locked = order_queries.lock_orders((target.order_id for target in targets), skip_locked=True)
+            free = [target for target in targets if target.order_id in locked]
+            return cancel_locked(free, locked, rules, SWEEP, now)
+    except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
+        raise
+    except Exception:  # noqa: BLE001 - whatever one order raises, it must not stop the others
+        return cancel(targets=targets, by=SWEEP, now=now, unattended=True)

@@ -2,7 +2,7 @@
 
 from .forgetting import forget_documents
 from .running import enqueue, give_up, run_feeds
-from .submitting import LARGEST_FEED, TooLarge, TooManyFeeds, submit
+from .submitting import LARGEST_FEED, TooLarge, TooManyFeeds, measure, submit
 
 __all__ = [
     "LARGEST_FEED",
@@ -11,6 +11,7 @@ __all__ = [
     "enqueue",
     "forget_documents",
     "give_up",
+    "measure",
     "run_feeds",
     "submit",
 ]

@@ -4,18 +4,23 @@ A chunk of lines is one transaction. Its orders are locked first, so that what a
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from accounts.actors import Actor
 from cancellations.actions import CancelTarget, cancel
 from cancellations.policy import Interlock, Reason, Refusal
+from cancellations.queries import asked_of
 from feeds.parsers import AcknowledgeRow, AdjustRow, BadRow, CancelRow, Kind, Row, ShipRow
 from orders import queries as order_queries
+from orders.files.rows import ORDER_NUMBER
 from orders.models import Order, OrderItem
 from orders.outcomes import Outcome, Result
+from payments.queries import sold_of
 from payments.refunds import RefundTarget, refund
+from payments.rules import RefundReason, Sold
 from shipments.actions import ConfirmTarget, confirm_shipment
 
 CONFLICTING = "CONFLICTING_DUPLICATE"
@@ -23,6 +28,9 @@ ACKNOWLEDGED = "ACKNOWLEDGED"
 NO_SHIP_METHOD = "SHIP_METHOD"
 DATE_FORMAT = "DATE_FORMAT"
 CURRENCY = "CURRENCY"
+AMOUNT_COMPUTED = "AMOUNT_COMPUTED"
+# Reasons that speak of goods that had left.
+OF_SHIPPED_GOODS = frozenset({RefundReason.RETURN, RefundReason.REFUSED, RefundReason.NOT_SHIPPED})
 
 
 @dataclass(slots=True)
@@ -35,6 +43,8 @@ class Answer:
     detail: str = ""
     status: str = ""
     counted: bool | None = None
+    # Units that it took, by item.
+    units: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def has_acted(self) -> bool:
@@ -44,35 +54,53 @@ class Answer:
 
 @dataclass(slots=True)
 class Before:
-    """What earlier lines of the same feed have done: lines by what they say, and the reason by order and item."""
+    """What earlier lines of the same feed have done: lines by what they say, and by order and item the reason of a
+    cancellation and the units that were taken.
+    """
 
     rows: set[Row] = field(default_factory=set)
     reasons: dict[tuple[str, str], Reason] = field(default_factory=dict)
+    units: dict[tuple[str, str], int] = field(default_factory=dict)
 
-    def note(self, row: Row) -> None:
-        """This line was carried out."""
+    def note(self, answer: Answer) -> None:
+        """A line was answered; what it did is kept."""
+        row = answer.row
+        if not answer.has_acted or isinstance(row, BadRow):
+            return
         self.rows.add(row)
         if isinstance(row, CancelRow):
+            own = dict(row.others)
             self.reasons[row.number, row.item_id] = row.reason
+            self.reasons |= {(row.number, item): own.get(item, row.reason) for item in answer.units}
+        for item, quantity in answer.units.items():
+            self.units[row.number, item] = self.units.get((row.number, item), 0) + quantity
 
     def reason_of(self, number: str, item_id: str) -> Reason | None:
         """What an item was cancelled for, by a line about it or about its whole order."""
         return self.reasons.get((number, item_id)) or self.reasons.get((number, ""))
 
+    def copy(self) -> "Before":
+        """The same, to be added to by lines that may yet be taken back."""
+        return Before(set(self.rows), dict(self.reasons), dict(self.units))
+
 
 @dataclass(slots=True)
 class Chunk:
-    """Lines that are carried out together, their orders under lock, and the answers found so far by place."""
+    """Lines that are carried out together, their orders under lock, and the answers found so far by place.
 
-    rows: Sequence[Row | BadRow]
+    An item is one line's for a pass: whatever else is said of it waits for the next one, which finds it as the first
+    line has left it.
+    """
+
+    rows: Mapping[int, Row | BadRow]
     orders: dict[str, Order]
     before: Before
     by: Actor
     now: datetime
     interlock: Interlock
+    is_dry_run: bool
     answers: dict[int, Answer] = field(default_factory=dict)
-    # Units that earlier lines of this chunk will take, by key of the item.
-    taken: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    taken: set[int] = field(default_factory=set)
 
     def say(
         self, place: int, result: Result, code: str = "", detail: str = "", counted: bool | None = None
@@ -84,15 +112,24 @@ class Chunk:
         """A line that does nothing because it cannot."""
         self.say(place, Result.ERROR, code, detail)
 
-    def open_of(self, item: OrderItem) -> int:
-        """Units of an item that are open and not spoken for."""
-        return item.quantity_open - self.taken[item.pk]
+    def open_of(self, row: Row, item: OrderItem) -> int:
+        """Open units of an item of the row's order; what a dry run took before was given back by then."""
+        gone = self.before.units.get((row.number, item.item_id), 0) if self.is_dry_run else 0
+        return max(item.quantity_open - gone, 0)
 
     def items_of(self, row: Row) -> list[OrderItem] | None:
         """The items that a line is about; None if one is not of its order."""
         lines = self.orders[row.number].lines
         found = [item for item in lines if item.item_id == row.item_id] if row.item_id else lines
         return list(found) or None
+
+    def takes(self, items: Sequence[OrderItem]) -> bool:
+        """Whether a line has these items for this pass; False if another one has some of them."""
+        keys = {item.pk for item in items}
+        if keys & self.taken:
+            return False
+        self.taken |= keys
+        return True
 
 
 def carry_out(
@@ -104,6 +141,7 @@ def carry_out(
     interlock: Interlock,
     by: Actor,
     now: datetime,
+    is_dry_run: bool = False,
     busy_is_skipped: bool = False,
 ) -> list[Answer]:
     """Do what lines ask for, in one transaction that the caller has begun; one answer per line, in their order.
@@ -112,31 +150,38 @@ def carry_out(
 
     Raises OperationalError if an order is held for longer than the database lets us wait.
     """
-    numbers = {row.number for row in rows if isinstance(row, Row)}
+    numbers = {row.number for row in rows if ORDER_NUMBER.fullmatch(row.number)}
     keys = order_queries.keys_by_number(seller_id, numbers)
-    locked = order_queries.lock_orders(keys.values(), skip_locked=busy_is_skipped)
-    orders = {order.number: order for order in locked.values()}
-    chunk = Chunk(rows, orders, before, by, now, interlock)
-    for place, row in enumerate(rows):
+    left: dict[int, Row | BadRow] = dict(enumerate(rows))
+    answers: dict[int, Answer] = {}
+    done = before.copy()
+    while left:
+        locked = order_queries.lock_orders(keys.values(), skip_locked=busy_is_skipped)
+        orders = {order.number: order for order in locked.values()}
+        chunk = Chunk(left, orders, done, by, now, interlock, is_dry_run)
+        _refuse_unknown(chunk, keys)
+        {Kind.CANCELLATION: _cancel, Kind.ADJUSTMENT: _adjust, Kind.SHIPMENT: _ship}[kind](chunk)
+        for place in sorted(chunk.answers):
+            done.note(chunk.answers[place])
+        answers |= chunk.answers
+        left = {place: row for place, row in left.items() if place not in answers}
+    statuses = order_queries.statuses_of(keys.values())
+    for answer in answers.values():
+        answer.status = statuses.get(keys.get(answer.row.number, 0), "")
+    return [answers[place] for place in range(len(rows))]
+
+
+def _refuse_unknown(chunk: Chunk, keys: Mapping[str, int]) -> None:
+    """Lines that name no order of the shop, or no item of their order."""
+    for place, row in chunk.rows.items():
         if isinstance(row, BadRow):
             chunk.refuse(place, row.code, row.detail)
         elif row.number not in keys:
             chunk.refuse(place, Refusal.ORDER_NOT_FOUND)
-        elif row.number not in orders:
+        elif row.number not in chunk.orders:
             chunk.refuse(place, Refusal.ORDER_BUSY)
         elif chunk.items_of(row) is None:
             chunk.refuse(place, Refusal.ITEM_NOT_FOUND)
-    {Kind.CANCELLATION: _cancel, Kind.ADJUSTMENT: _adjust, Kind.SHIPMENT: _ship}[kind](chunk)
-    return _answers(chunk, keys)
-
-
-def _answers(chunk: Chunk, keys: dict[str, int]) -> list[Answer]:
-    """The answers in the order of the lines, each with its order's status as it is now."""
-    statuses = order_queries.statuses_of(keys.values())
-    answers = [chunk.answers[place] for place in range(len(chunk.rows))]
-    for answer in answers:
-        answer.status = statuses.get(keys.get(answer.row.number, 0), "")
-    return answers
 
 
 # --- cancellation -------------------------------------------------------------------------------------------
@@ -146,8 +191,8 @@ def _cancel(chunk: Chunk) -> None:
     """Lines of one order and one reason are one cancellation: the buyer gets one mail, the history one entry."""
     groups: dict[tuple[str, Reason], dict[int, int]] = {}
     places: dict[tuple[str, Reason], list[int]] = defaultdict(list)
-    reasons: dict[int, Reason] = {}
-    for place, row in enumerate(chunk.rows):
+    units: dict[int, dict[str, int]] = defaultdict(dict)
+    for place, row in chunk.rows.items():
         if place in chunk.answers:
             continue
         if isinstance(row, AcknowledgeRow):
@@ -155,22 +200,23 @@ def _cancel(chunk: Chunk) -> None:
         if not isinstance(row, CancelRow) or _is_refused(chunk, place, row):
             continue
         items, own = chunk.items_of(row) or [], dict(row.others)
-        is_open = [item for item in items if chunk.open_of(item) > 0]
+        if not chunk.takes(items):
+            continue
+        is_open = [item for item in items if chunk.open_of(row, item)]
         if not is_open:
-            _say_nothing_open(chunk, place, row, items, reasons)
+            _say_nothing_open(chunk, place, row, items)
         for item in is_open:
             reason = own.get(item.item_id, row.reason)
-            groups.setdefault((row.number, reason), {})[item.pk] = chunk.open_of(item)
+            groups.setdefault((row.number, reason), {})[item.pk] = chunk.open_of(row, item)
             places[row.number, reason].append(place)
-            reasons[item.pk] = reason
-            chunk.taken[item.pk] += chunk.open_of(item)
+            units[place][item.item_id] = chunk.open_of(row, item)
+    requested = _requested_items(chunk.orders.values())
     targets = [
-        CancelTarget(chunk.orders[number].pk, reason, units=units) for (number, reason), units in groups.items()
+        CancelTarget(chunk.orders[number].pk, reason, units=some) for (number, reason), some in groups.items()
     ]
-    asked = {number for number, order in chunk.orders.items() if order.answer_due_at is not None}
     outcomes = cancel(targets=targets, by=chunk.by, now=chunk.now, unattended=True)
-    for (number, reason), outcome in zip(groups, outcomes, strict=True):
-        overtook = outcome.result == Result.DONE and number in asked and reason != Reason.BUYER_CANCELED
+    for ((number, reason), some), outcome in zip(groups.items(), outcomes, strict=True):
+        overtook = outcome.result == Result.DONE and requested & set(some) and reason != Reason.BUYER_CANCELED
         for place in dict.fromkeys(places[number, reason]):
             if place in chunk.answers and chunk.answers[place].result != Result.DONE:
                 continue  # of several reasons in one line the first trouble is told
@@ -178,6 +224,13 @@ def _cancel(chunk: Chunk) -> None:
                 chunk.say(place, Result.WARNING, Refusal.OPEN_CANCELLATION_REQUEST, counted=outcome.counted)
             else:
                 _say(chunk, place, outcome)
+            chunk.answers[place].units = units[place]
+
+
+def _requested_items(orders: Iterable[Order]) -> set[int]:
+    """The items that open requests of these orders still cover."""
+    asked = asked_of([order.pk for order in orders if order.answer_due_at is not None])
+    return {line.item_id for each in asked.values() if each.open for line in each.lines if line.quantity_open}
 
 
 def _is_refused(chunk: Chunk, place: int, row: CancelRow) -> bool:
@@ -190,14 +243,16 @@ def _is_refused(chunk: Chunk, place: int, row: CancelRow) -> bool:
     return place in chunk.answers
 
 
-def _say_nothing_open(
-    chunk: Chunk, place: int, row: CancelRow, items: Sequence[OrderItem], reasons: dict[int, Reason]
-) -> None:
+def _say_nothing_open(chunk: Chunk, place: int, row: CancelRow, items: Sequence[OrderItem]) -> None:
     """A line whose units were cancelled before is no change, if this file did not say something else of them."""
-    said = [reasons.get(item.pk) or chunk.before.reason_of(row.number, item.item_id) for item in items]
-    if any(each is not None and each != row.reason for each in said):
-        chunk.say(place, Result.WARNING, CONFLICTING)
-    elif all(item.quantity_shipped for item in items):
+    own = dict(row.others)
+    for item in items:
+        said = chunk.before.reason_of(row.number, item.item_id)
+        if said is not None and said != own.get(item.item_id, row.reason):
+            chunk.say(place, Result.WARNING, CONFLICTING)
+            return
+    is_cancelled = chunk.is_dry_run or any(item.quantity_cancelled for item in items)
+    if any(item.quantity_shipped for item in items) and not is_cancelled:
         chunk.refuse(place, Refusal.ORDER_NOT_CANCELABLE, "SHIPPED")
     else:
         chunk.say(place, Result.NO_CHANGE, Result.NO_CHANGE)
@@ -215,32 +270,71 @@ def _adjust(chunk: Chunk) -> None:
     """Open units are cancelled; units that were charged, and amounts, are refunded."""
     cancels: dict[int, CancelTarget] = {}
     refunds: dict[int, RefundTarget] = {}
-    seen: set[Row] = set()
-    for place, row in enumerate(chunk.rows):
+    sold = sold_of(chunk.orders.values())
+    computed: set[int] = set()
+    for place, row in chunk.rows.items():
         if place in chunk.answers or not isinstance(row, AdjustRow):
             continue
         (item,) = chunk.items_of(row) or []
+        if not chunk.takes([item]):
+            continue
         order = chunk.orders[row.number]
-        if row in chunk.before.rows or row in seen:
+        money = sold.get(order.pk)
+        of_units = money.money_of({item.pk: row.quantity}, money.left).get(item.pk) if money else None
+        if row in chunk.before.rows:
             chunk.say(place, Result.NO_CHANGE, Result.NO_CHANGE)
         elif row.currency != order.currency:
             chunk.refuse(place, CURRENCY, f"currency: {row.currency} / {order.currency}")
-        elif row.quantity and row.quantity <= chunk.open_of(item):
-            chunk.taken[item.pk] += row.quantity
+        elif row.quantity and (row.number, row.item_id) in chunk.before.units:
+            chunk.say(place, Result.WARNING, CONFLICTING)
+        elif row.quantity and row.quantity <= chunk.open_of(row, item):
             cancels[place] = CancelTarget(order.pk, row.reason, units={item.pk: row.quantity})
-            seen.add(row)
-        elif row.quantity and item.quantity_cancelled == item.quantity_ordered:
+            if row.amount and of_units is not None and row.amount != of_units:
+                computed.add(place)
+        elif row.quantity and _is_done_before(item, row):
             chunk.say(place, Result.NO_CHANGE, Result.NO_CHANGE)
-        elif row.quantity and (chunk.open_of(item) or row.quantity > item.quantity_shipped):
+        elif row.quantity and (chunk.open_of(row, item) or row.quantity > item.quantity_shipped):
             chunk.refuse(place, Refusal.QUANTITY_EXCEEDS_OPEN, f"quantity-cancelled: {row.quantity}")
+        elif money and row.amount > _most(money, item):
+            chunk.refuse(place, Refusal.REFUND_EXCEEDS_CHARGE, f"{row.amount} {row.currency}")
         else:
-            units = {item.pk: row.quantity} if row.quantity and not row.amount else {}
-            refunds[place] = RefundTarget(order.pk, row.refund_reason, units=units, beside=row.amount)
-            seen.add(row)
+            refunds[place] = _refund_of(order, item, row, of_units)
     outcomes = cancel(targets=list(cancels.values()), by=chunk.by, now=chunk.now, unattended=True)
     outcomes += refund(targets=list(refunds.values()), by=chunk.by, now=chunk.now, unattended=True)
     for place, outcome in zip([*cancels, *refunds], outcomes, strict=True):
         _say(chunk, place, outcome)
+        row = chunk.rows[place]
+        if outcome.result == Result.DONE and place in computed:
+            chunk.say(place, Result.WARNING, AMOUNT_COMPUTED, counted=outcome.counted)
+        if isinstance(row, AdjustRow) and row.quantity:
+            chunk.answers[place].units = {row.item_id: row.quantity}
+
+
+def _most(money: Sold, item: OrderItem) -> Decimal:
+    """What may go back for one item: its own money, and what is left of shipping."""
+    return min((money.money_left(item.pk) if item.pk in money.items else money.left) + money.beside, money.left)
+
+
+def _is_done_before(item: OrderItem, row: AdjustRow) -> bool:
+    """Whether units of an item without open ones were cancelled already: the same line in another file, most likely.
+
+    A reason that speaks of goods that had left means units that were shipped.
+    """
+    return (
+        item.quantity_cancelled > 0
+        and not item.quantity_open
+        and (not item.quantity_shipped or row.refund_reason not in OF_SHIPPED_GOODS)
+    )
+
+
+def _refund_of(order: Order, item: OrderItem, row: AdjustRow, of_units: Decimal | None) -> RefundTarget:
+    """Units with their money, and beside it what the line gives more; an amount below theirs is given alone."""
+    units = {item.pk: row.quantity} if row.quantity else {}
+    if row.amount and units and of_units is not None:
+        if row.amount < of_units:
+            return RefundTarget(order.pk, row.refund_reason, beside=row.amount)
+        return RefundTarget(order.pk, row.refund_reason, units=units, beside=row.amount - of_units)
+    return RefundTarget(order.pk, row.refund_reason, units=units, beside=Decimal(0) if units else row.amount)
 
 
 # --- shipment -----------------------------------------------------------------------------------------------
@@ -250,44 +344,41 @@ def _ship(chunk: Chunk) -> None:
     """Lines of one order that name one parcel are one confirmation."""
     groups: dict[tuple, dict[int, int]] = {}
     places: dict[tuple, list[tuple[int, ShipRow]]] = defaultdict(list)
-    seen: set[Row] = set()
+    units: dict[int, dict[str, int]] = {}
     today = order_queries.local_day(chunk.now)
-    for place, row in enumerate(chunk.rows):
+    for place, row in chunk.rows.items():
         if place in chunk.answers or not isinstance(row, ShipRow):
             continue
         order, items = chunk.orders[row.number], chunk.items_of(row) or []
-        units = {item.pk: chunk.open_of(item) for item in items if chunk.open_of(item) > 0}
-        if row in chunk.before.rows or row in seen:
+        if not chunk.takes(items):
+            continue
+        is_open = {item.item_id: chunk.open_of(row, item) for item in items if chunk.open_of(row, item)}
+        if row in chunk.before.rows:
             chunk.say(place, Result.NO_CHANGE, Result.NO_CHANGE)
         elif not order_queries.local_day(order.placed_at) <= row.shipped_on <= today:
             chunk.refuse(place, DATE_FORMAT, f"ship-date: {row.shipped_on}")
-        elif row.quantity is not None and row.quantity > sum(units.values()):
-            chunk.refuse(place, Refusal.QUANTITY_EXCEEDS_OPEN, f"quantity: {row.quantity}")
-        elif not units and any(item.quantity_shipped for item in items):
+        elif not is_open and (row.quantity is None and any(item.quantity_shipped for item in items)):
             chunk.say(place, Result.NO_CHANGE, Result.NO_CHANGE)
-        elif not units:
+        elif not is_open and not any(item.quantity_shipped for item in items):
             chunk.refuse(place, Refusal.ORDER_NOT_SHIPPABLE)
+        elif row.quantity is not None and row.quantity > sum(is_open.values()):
+            chunk.refuse(place, Refusal.QUANTITY_EXCEEDS_OPEN, f"quantity: {row.quantity}")
         else:
-            if row.quantity is not None:
-                units = dict.fromkeys(units, row.quantity)
+            units[place] = is_open if row.quantity is None else dict.fromkeys(is_open, row.quantity)
             parcel = (row.number, row.shipped_on, row.carrier, row.tracking_number, row.acknowledges_request)
-            for key, quantity in units.items():
-                chunk.taken[key] += quantity
-            shipped = groups.setdefault(parcel, {})
-            for key, quantity in units.items():
-                shipped[key] = shipped.get(key, 0) + quantity
             places[parcel].append((place, row))
-            seen.add(row)
+            by_key = {item.pk: units[place][item.item_id] for item in items if item.item_id in units[place]}
+            groups.setdefault(parcel, {}).update(by_key)
     targets = [
         ConfirmTarget(
             chunk.orders[number].pk,
             shipped_on,
-            units=units,
+            units=some,
             carrier=carrier,
             tracking_number=tracking,
             says_already_shipped=acknowledges,
         )
-        for (number, shipped_on, carrier, tracking, acknowledges), units in groups.items()
+        for (number, shipped_on, carrier, tracking, acknowledges), some in groups.items()
     ]
     outcomes = confirm_shipment(
         targets=targets, interlock=chunk.interlock, by=chunk.by, now=chunk.now, unattended=True
@@ -295,6 +386,7 @@ def _ship(chunk: Chunk) -> None:
     for parcel, outcome in zip(groups, outcomes, strict=True):
         for place, row in places[parcel]:
             _say_shipped(chunk, place, row, outcome)
+            chunk.answers[place].units = units[place]
 
 
 def _say_shipped(chunk: Chunk, place: int, row: ShipRow, outcome: Outcome) -> None:

@@ -13,21 +13,21 @@ from accounts.queries import acts_for
 from cancellations.policy import Refusal
 from cancellations.queries import rules_at
 from events.actions import Entry, record
+from events.queries import alone
 from feeds import queries
 from feeds.models import Feed, LineResult
-from feeds.parsers import BadRow, FeedFile, Kind, Row, Unreadable, XmlFeed, is_xml, read_feed
+from feeds.parsers import BadRow, CancelRow, FeedFile, Kind, Row, Unreadable, XmlFeed, is_xml, read_feed
 from feeds.store import store
 from orders.outcomes import Result
-from orders.queries import zone
+from orders.queries import keys_by_number, statuses_of, zone
 
-from .lines import CONFLICTING, Answer, Before, carry_out
+from .lines import Answer, Before, carry_out
 
 logger = logging.getLogger(__name__)
 
 # One step is one transaction: short locks, and a progress that moves.
 LINES_PER_STEP = 200
-# Answers that a second feed of the same bytes need not ask for again.
-SETTLED = {Result.DONE, Result.NO_CHANGE, Result.WARNING}
+LOCK = "feeds_feed"
 
 
 def enqueue(seller_id: int) -> None:
@@ -41,13 +41,13 @@ def run_feeds(*, seller_id: int, clock: Callable[[], datetime]) -> None:
     The answers are kept in the transaction that acts, so a run that was killed goes on at the first line without
     an answer. Whoever was taken out of the shop since, or may only look now, gets no more lines carried out.
     """
-    while feed := queries.next_feed(seller_id):
-        if not _run(feed, clock):
-            return
+    with alone(LOCK, seller_id) as is_alone:
+        while is_alone and (feed := queries.next_feed(seller_id)):
+            _run(feed, clock)
 
 
-def _run(feed: Feed, clock: Callable[[], datetime]) -> bool:
-    """Carry out one feed; False if another worker is at it."""
+def _run(feed: Feed, clock: Callable[[], datetime]) -> None:
+    """Carry out one feed."""
     form = False
     try:
         with store().open(feed.document.name, "rb") as content:
@@ -56,14 +56,14 @@ def _run(feed: Feed, clock: Callable[[], datetime]) -> bool:
         if isinstance(file, XmlFeed) and file.merchant != feed.seller.merchant_id:
             raise Unreadable("FEED_MERCHANT", found=file.merchant[:60])
     except Unreadable as error:
-        return _end_fatal(feed.pk, error.code, error.facts, clock, is_xml=form)
+        _end_fatal(feed.pk, error.code, error.facts, clock, is_xml=form)
+        return
     except FileNotFoundError:
-        return _end_fatal(feed.pk, "FILE_GONE", {}, clock)
+        _end_fatal(feed.pk, "FILE_GONE", {}, clock)
+        return
     run = _Run(feed, file)
-    while True:
-        is_mine, is_over = run.step(clock)
-        if is_over or not is_mine:
-            return is_mine
+    while not run.step(clock):
+        pass
 
 
 def _end_fatal(
@@ -73,15 +73,13 @@ def _end_fatal(
     clock: Callable[[], datetime],
     *,
     is_xml: bool = False,
-) -> bool:
-    """Nothing of the file is carried out; False if another worker is at it."""
+) -> None:
+    """Nothing more of the file is carried out."""
     with transaction.atomic():
         feed = queries.lock_feed(feed_id)
-        if feed is None:
-            return False
-        feed.error_code, feed.error_facts, feed.is_xml = code, facts, is_xml
-        _end(feed, Feed.State.FATAL, clock())
-    return True
+        if feed is not None:
+            feed.error_code, feed.error_facts, feed.is_xml = code, facts, feed.is_xml or is_xml
+            _end(feed, Feed.State.FATAL, clock())
 
 
 def give_up(*, seller_id: int, clock: Callable[[], datetime]) -> None:
@@ -115,38 +113,34 @@ class _Run:
         self.before = Before()
         self.skips_busy = False
         self.records = file.records if isinstance(file, XmlFeed) else {}
-        self.earlier, self.settled = queries.earlier_answers(feed)
-        for line in feed.lines.filter(result__in=[Result.DONE, Result.WARNING]).exclude(code=CONFLICTING):
-            self._note(file.rows[line.position - 1])
+        self.settled = queries.settled_before(feed)
+        for line in feed.lines.filter(result__in=[Result.DONE, Result.WARNING]):
+            row = file.rows[line.position - 1]
+            self.before.note(Answer(row, Result(line.result), line.code, units=_units_said(row)))
 
-    def step(self, clock: Callable[[], datetime]) -> tuple[bool, bool]:
-        """Answer the next lines in one transaction: whether the feed is this worker's, and whether it is over.
+    def step(self, clock: Callable[[], datetime]) -> bool:
+        """Answer the next lines in one transaction; True once all are answered.
 
         An order that somebody holds for too long is answered ORDER_BUSY at the second try.
         """
         try:
             with transaction.atomic():
-                is_mine, is_over, answers = self._step(clock())
+                is_over, answers = self._step(clock())
         except OperationalError:
             if self.skips_busy:
                 raise
             logger.warning("A step of feed %s is tried again", self.feed_id, exc_info=True)
             self.skips_busy = True
-            return True, False
+            return False
         self.skips_busy = False
         for answer in answers:
-            if answer.has_acted:
-                self._note(answer.row)
-        return is_mine, is_over
+            self.before.note(answer)
+        return is_over
 
-    def _note(self, row: Row | BadRow) -> None:
-        if isinstance(row, Row):
-            self.before.note(row)
-
-    def _step(self, now: datetime) -> tuple[bool, bool, list[Answer]]:
+    def _step(self, now: datetime) -> tuple[bool, list[Answer]]:
         feed = queries.lock_feed(self.feed_id)
         if feed is None:
-            return False, False, []
+            return True, []
         if feed.state == Feed.State.IN_QUEUE:
             feed.state, feed.started_at = Feed.State.IN_PROGRESS, now
             feed.lines_read, feed.encoding = len(self.file.rows), self.file.encoding
@@ -158,21 +152,17 @@ class _Run:
         self._keep(feed, first, answers)
         is_over = feed.lines_answered == feed.lines_read
         if is_over:
+            feed.orders_counted = queries.orders_counted(feed)
             _end(feed, Feed.State.DONE, now)
         else:
             feed.save()
-        return True, is_over, answers
+        return is_over, answers
 
     def _answer(self, feed: Feed, first: int, rows: Sequence[Row | BadRow], now: datetime) -> list[Answer]:
         """What becomes of these lines; a dry run takes back all that it did."""
         if not acts_for(user_id=feed.submitted_by_id, seller_id=feed.seller_id):
             return [Answer(row, Result.ERROR, Refusal.PERMISSION_DENIED) for row in rows]
-        answers: dict[int, Answer] = {}
-        for place, row in enumerate(rows):
-            known = self.settled.get(first + place + 1)
-            if known and known.result in SETTLED and self.earlier:
-                told = f"{self.earlier.receipt}"
-                answers[place] = Answer(row, Result.NO_CHANGE, Result.NO_CHANGE, told, known.status_after)
+        answers = self._settled(feed, first, rows)
         asked = [place for place in range(len(rows)) if place not in answers]
         with transaction.atomic():
             found = carry_out(
@@ -183,12 +173,30 @@ class _Run:
                 interlock=rules_at(now).ship_interlock_api,
                 by=Actor(Role.SELLER, Door.FEED, feed.submitted_by_id, feed.submitted_by.name),
                 now=now,
+                is_dry_run=feed.is_dry_run,
                 busy_is_skipped=self.skips_busy,
             )
             if feed.is_dry_run:
                 transaction.set_rollback(True)
         answers |= dict(zip(asked, found, strict=True))
         return [answers[place] for place in range(len(rows))]
+
+    def _settled(self, feed: Feed, first: int, rows: Sequence[Row | BadRow]) -> dict[int, Answer]:
+        """Lines that an earlier feed of the same bytes has carried out: no change, with the order as it is now."""
+        known = {place: self.settled.get(first + place + 1, "") for place in range(len(rows))}
+        places = {place: receipt for place, receipt in known.items() if receipt}
+        keys = keys_by_number(feed.seller_id, {rows[place].number for place in places})
+        statuses = statuses_of(keys.values())
+        return {
+            place: Answer(
+                rows[place],
+                Result.NO_CHANGE,
+                Result.NO_CHANGE,
+                told,
+                statuses.get(keys.get(rows[place].number, 0), ""),
+            )
+            for place, told in places.items()
+        }
 
     def _keep(self, feed: Feed, first: int, answers: Sequence[Answer]) -> None:
         LineResult.objects.bulk_create(
@@ -213,4 +221,11 @@ class _Run:
         feed.lines_unchanged += counts[Result.NO_CHANGE]
         feed.lines_warned += counts[Result.WARNING]
         feed.lines_refused += counts[Result.ERROR]
-        feed.orders_counted += len({answer.row.number for answer in answers if answer.counted})
+
+
+def _units_said(row: Row | BadRow) -> dict[str, int]:
+    """The items that a line speaks of with their units, for a run that goes on where another one stopped."""
+    if isinstance(row, CancelRow):
+        return {item: 0 for item, _ in row.others}
+    quantity = getattr(row, "quantity", None)
+    return {row.item_id: quantity} if quantity and row.item_id else {}

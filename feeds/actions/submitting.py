@@ -38,15 +38,15 @@ def submit(
 ) -> Feed:
     """Keep a file and put it into the shop's queue; a worker carries it out after the transaction.
 
-    Nobody reads it yet: whatever is wrong with it becomes the feed's answer. Row and file come together: if the
-    transaction is undone, the file is taken away again.
+    Nobody reads it yet: whatever is wrong with it becomes the feed's answer. If a row cannot be
+    written, the file is taken away again.
 
     Raises TooLarge above 10 MB, TooManyFeeds beyond 15 at once and one every two minutes, ValueError if nobody
     sends it.
     """
     if by.user_id is None:
         raise ValueError("a person sends a feed")
-    size, digest = _measure(content)
+    size, digest = measure(content)
     name = f"feeds/{now:%Y/%m}/{uuid4().hex}"
     try:
         with transaction.atomic():
@@ -77,8 +77,8 @@ def submit(
     return feed
 
 
-def _measure(content: BinaryIO) -> tuple[int, str]:
-    """Size and hash, read in blocks; the file is left at its beginning."""
+def measure(content: BinaryIO) -> tuple[int, str]:
+    """Size and hash of a file, read in blocks; it is left at its beginning. Raises TooLarge above 10 MB."""
     size, digest = 0, hashlib.sha256()
     content.seek(0)
     while block := content.read(BLOCK):

@@ -23,7 +23,7 @@ _ORDER, _ITEM = "250-1234567-1234567", "05015851154158"
 _EXAMPLES = {
     Kind.CANCELLATION: [_ORDER, "BuyerCanceled", _ITEM],
     Kind.ADJUSTMENT: [_ORDER, _ITEM, "CustomerCancel", "JPY", *[""] * 8, "1"],
-    Kind.SHIPMENT: [_ORDER, _ITEM, "1", "2026-07-08", "YamatoTransport", "", "123456789012", "宅急便"],
+    Kind.SHIPMENT: [_ORDER, _ITEM, "1", "2026-07-08", "YamatoTransport", "", "123456789012", "宅急便", ""],
 }
 
 
@@ -98,6 +98,7 @@ def columns_of(kind: Kind) -> list[str]:
             "carrier-name",
             "tracking-number",
             "ship-method",
+            "acknowledge-cancellation-request",
         ]
     return [*layout.required, *layout.optional]
 

@@ -38,6 +38,8 @@ from .rows import (
 )
 
 DEEPEST = 50
+# More than so many lines could need, and few enough to be held at once.
+MOST_ELEMENTS = 40 * MOST_LINES
 MESSAGES = {
     Kind.CANCELLATION: "OrderAcknowledgement",
     Kind.ADJUSTMENT: "OrderAdjustment",
@@ -121,12 +123,15 @@ def _root_of(content: BinaryIO) -> etree._Element:
         remove_comments=True,
         remove_pis=True,
     )
-    depth = 0
+    depth = elements = 0
     try:
         for event, _ in reader:
             depth += 1 if event == "start" else -1
+            elements += event == "start"
             if depth > DEEPEST:
                 raise Unreadable("INVALID_XML", says=f"depth > {DEEPEST}")
+            if elements > MOST_ELEMENTS:
+                raise Unreadable("FEED_TOO_MANY_LINES", limit=MOST_LINES)
     except etree.XMLSyntaxError as error:
         raise Unreadable("INVALID_XML", says=shown(str(error), 120)) from error
     return reader.root

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.access import ShopRequest, seller_of, seller_page
 from cancellations.wording import refusal
 from feeds import queries, results
-from feeds.actions import TooManyFeeds, submit
+from feeds.actions import TooManyFeeds, measure, submit
 from feeds.forms import UploadForm
 from feeds.parsers import Kind, columns_of, example_of, reasons_of
 from feeds.wording import KINDS, file_sentence, line_sentence
@@ -56,7 +56,7 @@ def feeds(request: ShopRequest) -> HttpResponse:
         return {"feed": feed.pk}
 
     try:
-        answer = done_once(request, form, ["feed", file.name, file.size], act, now=now)
+        answer = done_once(request, form, ["feed", file.name, measure(file.file)[1]], act, now=now)
     except TooManyFeeds as limit:
         says = _("一度にアップロードできる数を超えました。%(minutes)d分後にもう一度お試しください。")
         form.add_error(None, says % {"minutes": ceil(limit.wait / timedelta(minutes=1))})

@@ -43,6 +43,9 @@ ROWS = {
     "bulk",
     "bulk.transaction",
     "import",
+    "feed",
+    "report",
+    "report.memory",
     "sweep",
     "sweep.transaction",
 }

@@ -235,6 +235,20 @@ def test_the_policy_in_force_when_the_answer_falls_due_decides(cast, versions, a
 
 
 @pytest.mark.usefixtures("no_mails")
+def test_an_order_that_somebody_else_holds_is_passed_by(other_worker, cast):
+    policy_approves()
+    locked, free = cast.order(), cast.order()
+    for order in (locked, free):
+        cast.request(order)
+    with other_worker.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM orders_order WHERE id = %s FOR UPDATE", [locked.pk])
+    assert approve_unanswered(now=DUE) == 1
+    assert [each.requests.get().status for each in (locked, free)] == ["OPEN", "APPROVED"]
+    other_worker.rollback()
+    assert approve_unanswered(now=DUE) == 1
+
+
+@pytest.mark.usefixtures("no_mails")
 def test_an_order_on_hold_waits_and_keeps_no_other_from_its_approval(cast, monkeypatch):
     monkeypatch.setattr("cancellations.actions.unanswered.REQUESTS_PER_BATCH", 1)
     policy_approves()
@@ -246,7 +260,8 @@ def test_an_order_on_hold_waits_and_keeps_no_other_from_its_approval(cast, monke
     assert [each.requests.get().status for each in (held, other)] == ["OPEN", "APPROVED"]
 
 
-def test_the_shop_is_told_beforehand_and_afterwards_that_the_request_approves_itself(cast, client):
+def test_the_shop_is_told_beforehand_and_afterwards_that_the_request_approves_itself(cast, client, time_machine):
+    time_machine.move_to(LATER, tick=False)
     policy_approves()
     order = cast.order()
     cast.request(order)

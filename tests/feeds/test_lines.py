@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from cancellations.models import Cancellation, PolicyVersion
-from feeds.actions import TooLarge, TooManyFeeds, forget_documents, run_feeds
+from feeds.actions import TooLarge, TooManyFeeds, forget_documents, give_up, run_feeds
 from feeds.models import Feed, FeedDocument, LineResult
 from feeds.parsers import Kind
 from orders.actions import hold, release
@@ -215,6 +215,63 @@ def test_the_same_refund_twice_in_a_file_is_made_once(cast: Cast, carried_out):
     assert Refund.objects.count() == 1
 
 
+def test_the_same_line_twice_for_a_partly_shipped_item_is_no_change(cast: Cast, carried_out):
+    order = cast.order(2)
+    cast.confirm(order, {lines_of(order)[0]: 1})
+    line = [order.number, "NoInventory", item(order)]
+    assert answers(carried_out(CANCEL, line, line)) == [("DONE", ""), ("NO_CHANGE", "NO_CHANGE")]
+
+
+def test_what_repeats_a_refused_line_is_refused_like_it(cast: Cast, carried_out):
+    order, charged = cast.order(1), cast.order(1)
+    hold(order_ids=[order.pk], note="", by=cast.operator, now=LATER)
+    lines = ([order.number, "NoInventory", ""], [order.number, "NoInventory", ""], [order.number, "Other", ""])
+    assert answers(carried_out(CANCEL, *lines)) == [("ERROR", "ORDER_ON_HOLD")] * 3
+    cast.confirm(charged)
+    deliver()
+    line = [charged.number, item(charged), "Other", "JPY", 9999, "", ""]
+    assert answers(carried_out(ADJUST, line, line)) == [("ERROR", "REFUND_EXCEEDS_CHARGE")] * 2
+
+
+def test_a_second_line_about_an_item_never_turns_a_cancellation_into_a_refund(cast: Cast, carried_out):
+    order = cast.order(2)
+    cast.confirm(order, {lines_of(order)[0]: 1})
+    deliver()
+    first = [order.number, item(order), "CustomerCancel", "JPY", "", "", 1]
+    second = [order.number, item(order), "NoInventory", "JPY", "", "", 1]
+    feed = carried_out(ADJUST, first, second)
+    assert answers(feed) == [("DONE", ""), ("WARNING", "CONFLICTING_DUPLICATE")]
+    # In another file, with one line more: what was cancelled stays so, and no shipped unit is refunded for it.
+    again = carried_out(ADJUST, first, [cast.order(1).number, "05015851154158", "NoInventory", "JPY", "", "", 1])
+    assert answers(again) == [("NO_CHANGE", "NO_CHANGE"), ("ERROR", "ITEM_NOT_FOUND")]
+    assert set(Refund.objects.values_list("reason", flat=True)) == {"CANCELLATION"}
+    returned = carried_out(ADJUST, [order.number, item(order), "CustomerReturn", "JPY", "", "", 1])
+    assert answers(returned) == [("DONE", "")]
+
+
+def test_amounts_that_are_not_what_is_due_are_told_or_refused(cast: Cast, carried_out):
+    order, other = cast.order(2, 1), cast.order(2, 1)
+    for each in (order, other):
+        cast.confirm(each, {lines_of(each)[1]: 1})
+    deliver()
+    feed = carried_out(
+        ADJUST,
+        [order.number, item(order), "NoInventory", "JPY", 400, "", 1],
+        [other.number, item(other, 1), "Other", "JPY", 1500, "", ""],
+        [other.number, item(other, 1), "CustomerReturn", "JPY", 1100, "", 1],
+    )
+    assert answers(feed) == [("WARNING", "AMOUNT_COMPUTED"), ("ERROR", "REFUND_EXCEEDS_CHARGE"), ("DONE", "")]
+    assert list(Refund.objects.order_by("pk").values_list("amount", flat=True)) == [Decimal(1000), Decimal(1100)]
+    assert Refund.objects.last().items.get().quantity == 1
+
+
+def test_a_warning_of_a_request_is_given_only_for_what_it_asks_for(cast: Cast, carried_out):
+    order = cast.order(1, 1)
+    cast.request(order, {lines_of(order)[0]: 1})
+    feed = carried_out(CANCEL, [order.number, "NoInventory", item(order, 1)])
+    assert answers(feed) == [("DONE", "")]
+
+
 # --- shipment -----------------------------------------------------------------------------------------------
 
 
@@ -332,6 +389,56 @@ def test_a_dry_run_says_the_same_and_changes_nothing_but_its_own_rows(cast: Cast
     same = ("result", "code", "status_after", "counted")
     assert list(dry.lines.values_list(*same)) == list(real.lines.values_list(*same))
     assert (dry.lines_done, dry.lines_refused, dry.orders_counted) == (2, 1, 1)
+
+
+def test_a_dry_run_of_many_steps_says_what_the_real_run_says(cast: Cast, carried_out, monkeypatch):
+    monkeypatch.setattr("feeds.actions.running.LINES_PER_STEP", 1)
+    order, many = cast.order(1), cast.order(3)
+    lines = [
+        [order.number, "NoInventory", ""],
+        [order.number, "PricingError", ""],
+        [order.number, "NoInventory", ""],
+    ]
+    dry, real = carried_out(CANCEL, *lines, dry=True), carried_out(CANCEL, *lines)
+    assert answers(dry) == answers(real)
+    assert (dry.orders_counted, real.orders_counted) == (1, 1)
+    parcels = [parcel(many, item_id=item(many), quantity=2, name=name) for name in ("", "別便")]
+    assert answers(carried_out(SHIP, *parcels, dry=True)) == answers(carried_out(SHIP, *parcels))
+
+
+def test_after_an_error_of_ours_the_same_file_goes_on_and_pays_nothing_twice(cast: Cast, no_mails, monkeypatch):
+    monkeypatch.setattr("feeds.actions.running.LINES_PER_STEP", 1)
+    orders = [cast.order(1), cast.order(1)]
+    for order in orders:
+        cast.confirm(order)
+    deliver()
+    content = file_of(ADJUST, *([order.number, item(order), "Other", "JPY", 100, "", ""] for order in orders))
+    failed = send(cast, ADJUST, content)
+    steps = iter([LATER])
+    with pytest.raises(StopIteration):
+        run_feeds(seller_id=cast.shop.pk, clock=lambda: next(steps))
+    give_up(seller_id=cast.shop.pk, clock=lambda: LATER)
+    failed.refresh_from_db()
+    assert (failed.state, failed.error_code, failed.lines_done) == ("FATAL", "FAILED", 1)
+    again = send(cast, ADJUST, content)
+    run_feeds(seller_id=cast.shop.pk, clock=lambda: LATER)
+    assert answers(again) == [("NO_CHANGE", "NO_CHANGE"), ("DONE", "")]
+    assert Refund.objects.count() == 2
+
+
+def test_a_shop_s_feeds_are_one_worker_s_at_a_time(cast: Cast, no_mails):
+    feed = send(cast, CANCEL, file_of(CANCEL, [cast.order(1).number, "NoInventory", ""]))
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(hashtext('feeds_feed'), %s)", [cast.shop.pk])
+            with nothing_changes():
+                run_feeds(seller_id=cast.shop.pk, clock=lambda: LATER)
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('feeds_feed'), %s)", [cast.shop.pk])
+    finally:
+        other.close()
+    run_feeds(seller_id=cast.shop.pk, clock=lambda: LATER)
+    assert answers(feed) == [("DONE", "")]
 
 
 def test_lines_read_are_lines_answered_over_many_steps(cast: Cast, carried_out, monkeypatch):

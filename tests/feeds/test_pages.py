@@ -60,6 +60,14 @@ def test_b23_the_same_form_sent_twice_is_one_feed(cast: Cast, alice):
     assert Feed.objects.count() == 1
 
 
+def test_another_file_under_the_same_key_is_never_taken_for_the_first(cast: Cast, alice):
+    upload(alice, file_of(Kind.CANCELLATION, ["250-0000000-0000001", "NoInventory", ""]))
+    other = upload(alice, file_of(Kind.CANCELLATION, ["250-0000000-0000002", "NoInventory", ""]))
+    assert other.status_code == 200
+    assert "この画面の内容はすでに送信されています。" in other.content.decode()
+    assert Feed.objects.count() == 1
+
+
 def test_what_the_form_lacks_is_said_beside_its_field(cast: Cast, alice):
     page = alice.post(PAGE, {"key": "k"}).content.decode()
     assert "種類を選択してください。" in page

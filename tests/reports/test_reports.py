@@ -95,7 +95,18 @@ def test_open_orders_are_listed_with_what_is_to_send(cast: Cast, made):
     assert row["days-past-promise"] == "-3"
     assert row["reporting-date"] == "2026-07-01T13:00:00+09:00"
     (row,) = rows_of(made(Kind.UNSHIPPED))
-    assert [row[name] for name in ("item-price", "shipping-price", "currency")] == ["3000", "300", "JPY"]
+    assert [row[name] for name in ("item-price", "shipping-price", "quantity-purchased")] == ["2000", "300", "2"]
+
+
+def test_what_was_cancelled_or_has_left_is_not_listed_as_units_to_send(cast: Cast, made):
+    order = cast.order(1, 3, 1)
+    first, second, third = lines_of(order)
+    cast.cancel(order, units={first: 1, second: 2})
+    cast.confirm(order, {third: 1})
+    (row,) = rows_of(made(Kind.UNSHIPPED))
+    assert (row["sku"], row["quantity-purchased"], row["item-price"]) == ("POT-2", "1", "1000")
+    (row,) = rows_of(made(Kind.ACTIONABLE))
+    assert (row["sku"], row["quantity-to-ship"]) == ("POT-2", "1")
 
 
 def test_all_orders_show_their_states_and_nobody_s_name(cast: Cast, made):
@@ -191,7 +202,8 @@ def test_cancelled_items_are_listed_with_what_was_decided(cast: Cast, made):
 def test_no_cell_is_a_formula_or_breaks_its_line(cast: Cast, made):
     titles = ["=1+1", "+1", "-1", "@x", "a\tb\r\nc", 'quote " in it', "'plain", "\\N", "\\."]
     orders = [cast.order(1, items=[factories.item(title, price=1)]) for title in titles]
-    Recipient.objects.update(name="=cmd()", line1="x\ty")
+    Recipient.objects.update(name="=cmd()", line1="x\ty", country="=1")
+    type(cast.dora).objects.filter(pk=cast.dora.pk).update(email="=1+1|x@evil.example")
     rows = {row["order-id"]: row for row in rows_of(made(Kind.UNSHIPPED))}
     assert [rows[order.number]["product-name"] for order in orders] == [
         "'=1+1",
@@ -204,7 +216,10 @@ def test_no_cell_is_a_formula_or_breaks_its_line(cast: Cast, made):
         "\\N",
         "\\.",
     ]
-    assert {row["recipient-name"] for row in rows.values()} == {"'=cmd()"}
+    shown = ("recipient-name", "ship-country", "buyer-email")
+    assert {tuple(row[name] for name in shown) for row in rows.values()} == {
+        ("'=cmd()", "'=1", "'=1+1|x@evil.example")
+    }
 
 
 def test_shift_jis_is_written_with_a_question_mark_for_what_it_lacks(cast: Cast, made):
@@ -284,9 +299,9 @@ def test_a_timetable_is_due_at_its_local_hour_every_day_or_on_mondays():
     assert next_run(Every.DAY, 9, after=after, zone=zone()) == after + timedelta(days=1)
     assert next_run(Every.DAY, 10, after=after, zone=zone()) == after + timedelta(hours=1)
     assert next_run(Every.WEEK, 9, after=after, zone=zone()) == datetime(2026, 7, 6, 0, 0, tzinfo=UTC)
-    yesterday = period_of_run(Kind.ALL_BY_ORDER_DATE, Every.DAY, after, zone())
+    yesterday = period_of_run(Kind.ALL_BY_ORDER_DATE, Every.DAY, after, zone(), now=after)
     assert yesterday == period_of(date(2026, 6, 30), date(2026, 6, 30), zone())
-    assert period_of_run(Kind.UNSHIPPED, Every.DAY, after, zone()).end > after
+    assert period_of_run(Kind.UNSHIPPED, Every.DAY, after, zone(), now=after).end > after
 
 
 def test_a_due_timetable_orders_its_report_once_however_late(cast: Cast):
@@ -306,9 +321,20 @@ def test_a_due_timetable_orders_its_report_once_however_late(cast: Cast):
     assert order_scheduled(now=late) == 1
     report = Report.objects.get()
     assert (report.schedule, report.encoding, report.ordered_by) == (made, "cp932", cast.alice)
+    # The day before it was due, and the three that the late run has missed.
+    missed = period_of(date(2026, 7, 1), date(2026, 7, 4), zone())
+    assert (report.covers_from, report.covers_until) == (missed.start, missed.end)
     assert order_scheduled(now=late) == 0
     made.refresh_from_db()
     assert made.next_at == datetime(2026, 7, 6, 0, 0, tzinfo=UTC)
+
+
+def test_whoever_left_the_shop_orders_nothing_more(cast: Cast):
+    fields = {"kind": Kind.UNSHIPPED, "encoding": Encoding.UTF_8, "every": Every.DAY, "hour": 9}
+    made = schedule_report(seller_id=cast.shop.pk, by=cast.seller, now=LATER, **fields)
+    cast.alice.memberships.all().delete()
+    assert order_scheduled(now=made.next_at) == 0
+    assert not Report.objects.exists()
 
 
 def test_a_shop_has_a_timetable_once_and_ends_its_own_alone(cast: Cast):
