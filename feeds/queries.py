@@ -112,3 +112,9 @@ def forgettable(before: datetime, *, limit: int) -> list[FeedDocument]:
     """Documents of feeds that are over, older than a moment and still in the store."""
     old = FeedDocument.objects.filter(created_at__lt=before, forgotten_at__isnull=True)
     return list(old.exclude(feed__state__in=UNFINISHED).order_by("created_at")[:limit])
+
+
+def names_in_store(names: Sequence[str]) -> set[str]:
+    """Those of these names that a row says are in the store."""
+    found = FeedDocument.objects.filter(name__in=names, forgotten_at__isnull=True)
+    return set(found.values_list("name", flat=True))

@@ -16,7 +16,7 @@ from accounts.queries import acts_for, seller_by_id
 from cancellations.queries import rules_at
 from events.actions import audit
 from events.queries import alone
-from feeds.store import store
+from feeds.store import forget_strays, store
 from orders.queries import local_day, zone
 
 from . import queries
@@ -261,8 +261,11 @@ def add_columns(
 
 
 def forget_documents(*, now: datetime) -> int:
-    """Take old files out of the store; return how many. The row says so first: no row names a file that is gone."""
-    count = 0
+    """Take old files out of the store, and those that no row names; return how many.
+
+    The row says so first: no row names a file that is gone.
+    """
+    count = forget_strays("reports", queries.names_in_store, now=now)
     while old := list(queries.forgettable(now - KEPT, limit=AT_ONCE)):
         ReportDocument.objects.filter(pk__in=[each.pk for each in old]).update(forgotten_at=now)
         for each in old:

@@ -1,6 +1,6 @@
 """Reads of reports, scoped to their shop."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -53,3 +53,9 @@ def forgettable(before: datetime, *, limit: int) -> QuerySet[ReportDocument]:
     """Files older than a moment that are still in the store."""
     old = ReportDocument.objects.filter(created_at__lt=before, forgotten_at__isnull=True)
     return old.order_by("created_at")[:limit]
+
+
+def names_in_store(names: Sequence[str]) -> set[str]:
+    """Those of these names that a row says are in the store."""
+    found = ReportDocument.objects.filter(name__in=names, forgotten_at__isnull=True)
+    return set(found.values_list("name", flat=True))

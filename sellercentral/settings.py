@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from sellercentral import mail, services
 from sellercentral.bootstrap import read_env_file
+from sellercentral.documents import documents_storage
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -218,6 +219,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "sellercentral.middleware.SignedInMiddleware",
     "sellercentral.middleware.LanguageMiddleware",
+    "sellercentral.middleware.BodySizeMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -437,14 +439,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     # What shops send and order as files; no page serves this folder.
-    "documents": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {
-            "location": VAR_DIR / "documents",
-            "file_permissions_mode": 0o600,
-            "directory_permissions_mode": 0o700,
-        },
-    },
+    "documents": documents_storage(_text("DOCUMENTS_URL"), VAR_DIR / "documents"),
     "staticfiles": {
         # Compressing takes some seconds, which a demo on this machine does not earn back.
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"

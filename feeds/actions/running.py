@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import BinaryIO, cast
 
 from celery import current_app
 from django.db import OperationalError, transaction
@@ -17,7 +16,7 @@ from events.queries import alone
 from feeds import queries
 from feeds.models import Feed, LineResult
 from feeds.parsers import BadRow, CancelRow, FeedFile, Kind, Row, Unreadable, XmlFeed, is_xml, read_feed
-from feeds.store import store
+from feeds.store import stored
 from orders.outcomes import Result
 from orders.queries import keys_by_number, statuses_of, zone
 
@@ -50,9 +49,9 @@ def _run(feed: Feed, clock: Callable[[], datetime]) -> None:
     """Carry out one feed."""
     form = False
     try:
-        with store().open(feed.document.name, "rb") as content:
-            form = is_xml(cast("BinaryIO", content))
-            file = read_feed(cast("BinaryIO", content), Kind(feed.kind), zone=zone())
+        content = stored(feed.document.name)
+        form = is_xml(content)
+        file = read_feed(content, Kind(feed.kind), zone=zone())
         if isinstance(file, XmlFeed) and file.merchant != feed.seller.merchant_id:
             raise Unreadable("FEED_MERCHANT", found=file.merchant[:60])
     except Unreadable as error:

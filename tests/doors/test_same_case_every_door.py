@@ -1,5 +1,6 @@
 """One case through every door that has it: the same rows, the same events, the same people told (wall 6)."""
 
+import io
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -17,6 +18,8 @@ from cancellations.models import Cancellation, RequestItem, SweepRun
 from cancellations.policy import COUNTS, DeclineReason, Interlock, Reason, is_flagged
 from cancellations.tasks import cancel_overdue_orders
 from cancellations.wording import BANNER
+from feeds.actions import run_feeds, submit
+from feeds.parsers import Kind
 from orders.models import Order
 from shipments.actions import ConfirmTarget, confirm_shipment
 from tests import factories
@@ -211,6 +214,83 @@ def test_a_shop_confirms_a_shipment_alike_by_page_and_action(
     )
     confirm_shipment(targets=[target], interlock=Interlock.ASK, by=cast.seller, now=timezone.now())
     assert books_of(by_page) == books_of(by_action)
+
+
+# --- feeds ------------------------------------------------------------------------------------------------
+
+
+def by_feed(cast: Cast, kind: Kind, header: str, *cells: object) -> None:
+    """Send a file of one line and carry it out; the line must be done."""
+    content = "\n".join([header.replace(" ", "\t"), "\t".join(str(cell) for cell in cells)])
+    by_file(cast, kind, content)
+
+
+def by_file(cast: Cast, kind: Kind, content: str) -> None:
+    now = timezone.now()
+    feed = submit(
+        seller_id=cast.shop.pk,
+        kind=kind,
+        file_name="a.txt",
+        content=io.BytesIO(content.encode()),
+        is_dry_run=False,
+        by=cast.seller,
+        now=now,
+    )
+    run_feeds(seller_id=cast.shop.pk, clock=lambda: now)
+    assert set(feed.lines.values_list("result", flat=True)) <= {"DONE", "WARNING"}, list(feed.lines.values())
+
+
+def envelope(cast: Cast, message: str, body: str) -> str:
+    """An XML feed of one message."""
+    return (
+        f"<AmazonEnvelope><Header><MerchantIdentifier>{cast.shop.merchant_id}</MerchantIdentifier></Header>"
+        f"<MessageType>{message}</MessageType><Message><MessageID>1</MessageID><{message}>{body}</{message}></Message>"
+        "</AmazonEnvelope>"
+    )
+
+
+@pytest.mark.parametrize(
+    "reason", [("NoInventory", Reason.NO_INVENTORY), ("BuyerCanceled", Reason.BUYER_CANCELED)]
+)
+@pytest.mark.parametrize("asked", [False, True], ids=["nobody asked", "the buyer asked"])
+def test_a_shop_cancels_alike_by_feed_and_action(cast: Cast, placed_at: datetime, reason, asked: bool):
+    orders = by_flat, by_xml, by_action = [cast.order(2, 1, placed_at=placed_at) for _ in range(3)]
+    for order in orders if asked else ():
+        cast.request(order, now=placed_at + timedelta(minutes=10))
+    word, meant = reason
+    by_feed(cast, Kind.CANCELLATION, "order-id cancellation-reason-code", by_flat.number, word)
+    items = "".join(
+        f"<Item><AmazonOrderItemCode>{line.item_id}</AmazonOrderItemCode><CancelReason>{word}</CancelReason></Item>"
+        for line in by_xml.items.order_by("pk")
+    )
+    body = f"<AmazonOrderID>{by_xml.number}</AmazonOrderID><StatusCode>Failure</StatusCode>{items}"
+    by_file(cast, Kind.CANCELLATION, envelope(cast, "OrderAcknowledgement", body))
+    cast.cancel(by_action, meant, now=timezone.now())
+    wanted = books_of(by_action, by_door=False)
+    assert books_of(by_flat, by_door=False) == books_of(by_xml, by_door=False) == wanted
+    assert books_of(by_flat)["events"][-1][2:4] == ("SELLER", "FEED")
+
+
+def test_a_shop_cancels_units_alike_by_feed_and_action(cast: Cast, placed_at: datetime):
+    by_line, by_action = (cast.order(2, 1, placed_at=placed_at) for _ in range(2))
+    header = "order-id order-item-id adjustment-reason-code currency quantity-cancelled"
+    first = by_line.items.order_by("pk")[0].item_id
+    by_feed(cast, Kind.ADJUSTMENT, header, by_line.number, first, "PriceError", "JPY", 1)
+    cast.cancel(by_action, Reason.PRICING_ERROR, units(by_action, 1, 0), now=timezone.now())
+    assert books_of(by_line, by_door=False) == books_of(by_action, by_door=False)
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["nobody asked", "the buyer asked"])
+def test_a_shop_confirms_a_shipment_alike_by_feed_and_action(cast: Cast, placed_at: datetime, asked: bool):
+    by_line, by_action = (cast.order(2, 1, placed_at=placed_at) for _ in range(2))
+    for order in (by_line, by_action) if asked else ():
+        cast.request(order, now=placed_at + timedelta(minutes=10))
+    today = timezone.localdate()
+    header = "order-id ship-date carrier-code tracking-number ship-method"
+    by_feed(cast, Kind.SHIPMENT, header, by_line.number, today, "YamatoTransport", "1234-5678", "宅急便")
+    target = ConfirmTarget(by_action.pk, today, carrier="ヤマト運輸", tracking_number="1234-5678")
+    confirm_shipment(targets=[target], interlock=Interlock.WARN, by=cast.seller, now=timezone.now())
+    assert books_of(by_line, by_door=False) == books_of(by_action, by_door=False)
 
 
 # --- the sweep --------------------------------------------------------------------------------------------

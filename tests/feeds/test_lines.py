@@ -1,5 +1,6 @@
 """What the lines of feeds do, and how each is answered (domain 14.2 to 14.5, 20: E28, E29)."""
 
+import os
 from datetime import timedelta
 from decimal import Decimal
 
@@ -534,6 +535,18 @@ def test_files_are_forgotten_after_thirty_days_and_their_rows_stay(cast: Cast, c
     assert not [path for path in own_store.rglob("*") if path.is_file()]
     assert Feed.objects.get(pk=feed.pk).lines.count() == 1
     assert forget_documents(now=LATER + timedelta(days=31)) == 0
+
+
+def test_a_file_that_no_row_names_is_taken_away_after_a_day(cast: Cast, carried_out, own_store):
+    carried_out(CANCEL, [cast.order(1).number, "NoInventory", ""])
+    (kept,) = [path for path in own_store.rglob("*") if path.is_file()]
+    fresh, stray = kept.with_name("fresh"), kept.with_name("stray")
+    for path, hours in ((fresh, 23), (stray, 25), (kept, 25)):
+        path.touch()
+        moment = (LATER - timedelta(hours=hours)).timestamp()
+        os.utime(path, (moment, moment))
+    assert forget_documents(now=LATER) == 1
+    assert {path for path in own_store.rglob("*") if path.is_file()} == {kept, fresh}
 
 
 def test_two_hundred_lines_cost_as_many_statements_as_two(cast: Cast, no_mails):

@@ -105,6 +105,13 @@ def test_who_only_looks_sees_the_answers_and_no_form(cast: Cast, alice, client, 
     assert upload(client).status_code == 403
 
 
+def test_b02_a_body_beyond_the_limit_is_refused_before_it_is_read(cast: Cast, alice):
+    answer = alice.post(PAGE, {"key": "k"}, CONTENT_LENGTH="2000000000")
+    assert answer.status_code == 413
+    assert "送信された内容が大きすぎます。" in answer.content.decode()
+    assert alice.get(PAGE).status_code == 200
+
+
 def test_another_shop_s_feed_is_not_there(cast: Cast, client, carried_out):
     feed = carried_out(Kind.CANCELLATION, ["x", "NoInventory", ""])
     client.force_login(cast.charlie)

@@ -1,6 +1,7 @@
 """What stands in reports, who may have them, and when they are made by themselves (domain 13, flat-files 2)."""
 
 import io
+import os
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -278,6 +279,17 @@ def test_files_are_forgotten_after_thirty_days(cast: Cast, own_store, made):
     assert forget_documents(now=LATER + timedelta(days=30, seconds=1)) == 1
     assert not [path for path in own_store.rglob("*") if path.is_file()]
     assert Report.objects.get().document.forgotten_at is not None
+
+
+def test_a_file_that_no_row_names_is_taken_away_after_a_day(cast: Cast, own_store, made):
+    made(Kind.UNSHIPPED)
+    (kept,) = [path for path in own_store.rglob("*") if path.is_file()]
+    stray = kept.with_name("stray")
+    for path in (stray, kept):
+        path.touch()
+        os.utime(path, ((LATER - timedelta(hours=25)).timestamp(),) * 2)
+    assert forget_documents(now=LATER) == 1
+    assert [path for path in own_store.rglob("*") if path.is_file()] == [kept]
 
 
 def test_a_report_costs_as_many_statements_for_many_orders_as_for_one(cast: Cast):
