@@ -26,9 +26,7 @@ class FeedDocument(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = _("フィードのファイル")
         indexes = [
-            models.Index(
-                fields=["created_at"], name="documents_to_forget", condition=Q(forgotten_at__isnull=True)
-            ),
+            models.Index(fields=["created_at"], name="documents_by_age"),
             models.Index(fields=["seller", "sha256"], name="documents_of_same_bytes"),
         ]
 

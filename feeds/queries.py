@@ -114,6 +114,12 @@ def forgettable(before: datetime, *, limit: int) -> list[FeedDocument]:
     return list(old.exclude(feed__state__in=UNFINISHED).order_by("created_at")[:limit])
 
 
+def forgotten_before(moment: datetime, *, limit: int) -> list[int]:
+    """The keys of documents older than a moment whose files are gone."""
+    old = FeedDocument.objects.filter(created_at__lt=moment, forgotten_at__isnull=False)
+    return list(old.order_by("created_at").values_list("pk", flat=True)[:limit])
+
+
 def names_in_store(names: Sequence[str]) -> set[str]:
     """Those of these names that a row says are in the store."""
     found = FeedDocument.objects.filter(name__in=names, forgotten_at__isnull=True)

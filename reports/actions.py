@@ -8,6 +8,7 @@ from typing import IO
 from uuid import uuid4
 
 from celery import current_app
+from django.conf import settings
 from django.core.files.base import File
 from django.db import IntegrityError, connection, transaction
 
@@ -27,7 +28,6 @@ from .rules import MOST_DAYS, Encoding, Every, Kind, Period, next_run, period_of
 LOCK = "reports_report"
 # What a statement of one report may take; shorter than the task's own limit.
 LONGEST_MILLISECONDS = 480_000
-KEPT = timedelta(days=30)
 AT_ONCE = 500
 
 
@@ -261,14 +261,18 @@ def add_columns(
 
 
 def forget_documents(*, now: datetime) -> int:
-    """Take old files out of the store, and those that no row names; return how many.
+    """Take old files out of the store, and those that no row names; then the rows of reports that are older still.
 
-    The row says so first: no row names a file that is gone.
+    Returns how many files went. The row says so first: no row names a file that is gone.
     """
     count = forget_strays("reports", queries.names_in_store, now=now)
-    while old := list(queries.forgettable(now - KEPT, limit=AT_ONCE)):
+    while old := list(queries.forgettable(now - timedelta(days=settings.DOCUMENT_DAYS), limit=AT_ONCE)):
         ReportDocument.objects.filter(pk__in=[each.pk for each in old]).update(forgotten_at=now)
         for each in old:
             store().delete(each.name)
         count += len(old)
+    long_ago = now - timedelta(days=settings.RECORD_DAYS)
+    with transaction.atomic():
+        Report.objects.filter(ordered_at__lt=long_ago).exclude(state__in=queries.UNFINISHED).delete()
+        ReportDocument.objects.filter(created_at__lt=long_ago, report=None, forgotten_at__isnull=False).delete()
     return count

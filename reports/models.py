@@ -39,9 +39,7 @@ class ReportDocument(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = _("レポートのファイル")
-        indexes = [
-            models.Index(fields=["created_at"], name="reports_to_forget", condition=Q(forgotten_at__isnull=True))
-        ]
+        indexes = [models.Index(fields=["created_at"], name="report_documents_by_age")]
 
     def __str__(self) -> str:
         return self.name

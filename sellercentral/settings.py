@@ -436,6 +436,9 @@ if PRODUCTION:
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# How long files that shops send and order are kept, and how long the rows about them.
+DOCUMENT_DAYS = _number("DOCUMENT_DAYS", 30, at_least=1, at_most=366)
+RECORD_DAYS = _number("RECORD_DAYS", 90, at_least=DOCUMENT_DAYS, at_most=3660)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     # What shops send and order as files; no page serves this folder.

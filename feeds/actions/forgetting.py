@@ -2,23 +2,31 @@
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.db import transaction
+
 from feeds import queries
-from feeds.models import FeedDocument
+from feeds.models import Feed, FeedDocument
 from feeds.store import forget_strays, store
 
-KEPT = timedelta(days=30)
 AT_ONCE = 500
+# A feed has up to 10,000 answers that go with it.
+FEEDS_AT_ONCE = 20
 
 
 def forget_documents(*, now: datetime) -> int:
-    """Take old files out of the store, and those that no row names; return how many.
+    """Take old files out of the store, and those that no row names; then the rows of feeds that are older still.
 
-    The row says so first: no row names a file that is gone.
+    Returns how many files went. The row says so first: no row names a file that is gone.
     """
     count = forget_strays("feeds", queries.names_in_store, now=now)
-    while old := queries.forgettable(now - KEPT, limit=AT_ONCE):
+    while old := queries.forgettable(now - timedelta(days=settings.DOCUMENT_DAYS), limit=AT_ONCE):
         FeedDocument.objects.filter(pk__in=[each.pk for each in old]).update(forgotten_at=now)
         for each in old:
             store().delete(each.name)
         count += len(old)
+    while keys := queries.forgotten_before(now - timedelta(days=settings.RECORD_DAYS), limit=FEEDS_AT_ONCE):
+        with transaction.atomic():
+            Feed.objects.filter(document__in=keys).delete()
+            FeedDocument.objects.filter(pk__in=keys).delete()
     return count

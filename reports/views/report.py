@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -97,6 +98,7 @@ def _show(request: ShopRequest, form: ReportForm, schedule_form: ScheduleForm) -
             "form": form,
             "schedule_form": schedule_form,
             "reports": found,
+            "days": settings.DOCUMENT_DAYS,
             "running": any(each.finished_at is None for each in found),
             "schedules": queries.schedules_of(seller_id),
             "added": [name for name, is_added in queries.columns_of(seller_id).items() if is_added],

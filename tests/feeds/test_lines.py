@@ -526,7 +526,7 @@ def test_b25_fifteen_at_once_then_one_every_two_minutes(cast: Cast, own_store):
         send(cast, CANCEL, b"x", now=LATER + timedelta(minutes=2))
 
 
-def test_files_are_forgotten_after_thirty_days_and_their_rows_stay(cast: Cast, carried_out, own_store):
+def test_files_are_forgotten_after_thirty_days_and_their_rows_after_ninety(cast: Cast, carried_out, own_store):
     feed = carried_out(CANCEL, [cast.order(1).number, "NoInventory", ""])
     assert forget_documents(now=LATER + timedelta(days=29)) == 0
     with nothing_changes():
@@ -534,7 +534,12 @@ def test_files_are_forgotten_after_thirty_days_and_their_rows_stay(cast: Cast, c
     assert forget_documents(now=LATER + timedelta(days=30, seconds=1)) == 1
     assert not [path for path in own_store.rglob("*") if path.is_file()]
     assert Feed.objects.get(pk=feed.pk).lines.count() == 1
-    assert forget_documents(now=LATER + timedelta(days=31)) == 0
+    assert forget_documents(now=LATER + timedelta(days=90)) == 0
+    assert Feed.objects.exists()
+    forget_documents(now=LATER + timedelta(days=90, seconds=1))
+    assert not Feed.objects.exists()
+    assert not FeedDocument.objects.exists()
+    assert Cancellation.objects.count() == 1
 
 
 def test_a_file_that_no_row_names_is_taken_away_after_a_day(cast: Cast, carried_out, own_store):

@@ -27,7 +27,7 @@ from reports.actions import (
     schedule_report,
 )
 from reports.layouts import OPTIONAL, layout_of
-from reports.models import Report
+from reports.models import Report, ReportDocument
 from reports.rules import Encoding, Every, Kind, next_run, period_of, period_of_run
 from tests import factories
 from tests.books import counted_statements, nothing_changes
@@ -273,12 +273,17 @@ def test_a_report_is_made_once_and_one_that_failed_leaves_no_file(cast: Cast, ow
     assert (report.state, report.document) == ("FATAL", None)
 
 
-def test_files_are_forgotten_after_thirty_days(cast: Cast, own_store, made):
+def test_files_are_forgotten_after_thirty_days_and_their_rows_after_ninety(cast: Cast, own_store, made):
     made(Kind.UNSHIPPED)
     assert forget_documents(now=LATER + timedelta(days=30)) == 0
     assert forget_documents(now=LATER + timedelta(days=30, seconds=1)) == 1
     assert not [path for path in own_store.rglob("*") if path.is_file()]
     assert Report.objects.get().document.forgotten_at is not None
+    forget_documents(now=LATER + timedelta(days=90))
+    assert Report.objects.exists()
+    forget_documents(now=LATER + timedelta(days=90, seconds=1))
+    assert not Report.objects.exists()
+    assert not ReportDocument.objects.exists()
 
 
 def test_a_file_that_no_row_names_is_taken_away_after_a_day(cast: Cast, own_store, made):
