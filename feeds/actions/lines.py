@@ -98,7 +98,8 @@ class Chunk:
     by: Actor
     now: datetime
     interlock: Interlock
-    is_dry_run: bool
+    # Units that earlier steps of a dry run took, and that were given back with them.
+    given_back: Mapping[tuple[str, str], int]
     answers: dict[int, Answer] = field(default_factory=dict)
     taken: set[int] = field(default_factory=set)
 
@@ -113,9 +114,8 @@ class Chunk:
         self.say(place, Result.ERROR, code, detail)
 
     def open_of(self, row: Row, item: OrderItem) -> int:
-        """Open units of an item of the row's order; what a dry run took before was given back by then."""
-        gone = self.before.units.get((row.number, item.item_id), 0) if self.is_dry_run else 0
-        return max(item.quantity_open - gone, 0)
+        """Open units of an item of the row's order, as they are once all earlier lines are carried out."""
+        return max(item.quantity_open - self.given_back.get((row.number, item.item_id), 0), 0)
 
     def items_of(self, row: Row) -> list[OrderItem] | None:
         """The items that a line is about; None if one is not of its order."""
@@ -158,7 +158,7 @@ def carry_out(
     while left:
         locked = order_queries.lock_orders(keys.values(), skip_locked=busy_is_skipped)
         orders = {order.number: order for order in locked.values()}
-        chunk = Chunk(left, orders, done, by, now, interlock, is_dry_run)
+        chunk = Chunk(left, orders, done, by, now, interlock, before.units if is_dry_run else {})
         _refuse_unknown(chunk, keys)
         {Kind.CANCELLATION: _cancel, Kind.ADJUSTMENT: _adjust, Kind.SHIPMENT: _ship}[kind](chunk)
         for place in sorted(chunk.answers):
@@ -251,7 +251,9 @@ def _say_nothing_open(chunk: Chunk, place: int, row: CancelRow, items: Sequence[
         if said is not None and said != own.get(item.item_id, row.reason):
             chunk.say(place, Result.WARNING, CONFLICTING)
             return
-    is_cancelled = chunk.is_dry_run or any(item.quantity_cancelled for item in items)
+    is_cancelled = any(
+        item.quantity_cancelled or (row.number, item.item_id) in chunk.before.units for item in items
+    )
     if any(item.quantity_shipped for item in items) and not is_cancelled:
         chunk.refuse(place, Refusal.ORDER_NOT_CANCELABLE, "SHIPPED")
     else:

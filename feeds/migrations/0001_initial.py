@@ -7,122 +7,268 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0007_seller_ids_are_plain'),
+        ("accounts", "0007_seller_ids_are_plain"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='FeedDocument',
+            name="FeedDocument",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True, verbose_name='保存名')),
-                ('file_name', models.CharField(max_length=255, verbose_name='ファイル名')),
-                ('size', models.PositiveIntegerField(verbose_name='サイズ')),
-                ('sha256', models.CharField(max_length=64, verbose_name='ハッシュ')),
-                ('created_at', models.DateTimeField(verbose_name='作成日時')),
-                ('forgotten_at', models.DateTimeField(null=True, verbose_name='削除日時')),
-                ('seller', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.seller', verbose_name='出品者')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("name", models.CharField(max_length=100, unique=True, verbose_name="保存名")),
+                ("file_name", models.CharField(max_length=255, verbose_name="ファイル名")),
+                ("size", models.PositiveIntegerField(verbose_name="サイズ")),
+                ("sha256", models.CharField(max_length=64, verbose_name="ハッシュ")),
+                ("created_at", models.DateTimeField(verbose_name="作成日時")),
+                ("forgotten_at", models.DateTimeField(null=True, verbose_name="削除日時")),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.seller",
+                        verbose_name="出品者",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'フィードのファイル',
-                'verbose_name_plural': 'フィードのファイル',
+                "verbose_name": "フィードのファイル",
+                "verbose_name_plural": "フィードのファイル",
             },
         ),
         migrations.CreateModel(
-            name='Feed',
+            name="Feed",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('ORDER_CANCELLATION', '注文キャンセルフィード'), ('ORDER_ADJUSTMENT', '注文修正フィード'), ('ORDER_SHIPMENT', '出荷通知フィード')], max_length=20, verbose_name='種類')),
-                ('is_dry_run', models.BooleanField(default=False, verbose_name='試験実行')),
-                ('state', models.CharField(choices=[('IN_QUEUE', '待機中'), ('IN_PROGRESS', '処理中'), ('DONE', '処理済み'), ('FATAL', '読み取り不可'), ('CANCELLED', '取り消し')], default='IN_QUEUE', max_length=12, verbose_name='状態')),
-                ('submitted_at', models.DateTimeField(verbose_name='受付日時')),
-                ('started_at', models.DateTimeField(null=True, verbose_name='開始日時')),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='終了日時')),
-                ('is_xml', models.BooleanField(default=False, verbose_name='XML')),
-                ('encoding', models.CharField(blank=True, max_length=20, verbose_name='文字コード')),
-                ('ignored', models.CharField(blank=True, max_length=300, verbose_name='読み飛ばした列')),
-                ('error_code', models.CharField(blank=True, max_length=40, verbose_name='エラーコード')),
-                ('error_facts', models.JSONField(blank=True, default=dict, verbose_name='エラーの内容')),
-                ('lines_read', models.PositiveIntegerField(default=0, verbose_name='読み取り')),
-                ('lines_answered', models.PositiveIntegerField(default=0, verbose_name='回答済み')),
-                ('lines_done', models.PositiveIntegerField(default=0, verbose_name='完了')),
-                ('lines_unchanged', models.PositiveIntegerField(default=0, verbose_name='変更なし')),
-                ('lines_warned', models.PositiveIntegerField(default=0, verbose_name='警告')),
-                ('lines_refused', models.PositiveIntegerField(default=0, verbose_name='エラー')),
-                ('orders_counted', models.PositiveIntegerField(default=0, verbose_name='キャンセル率に含まれる注文')),
-                ('seller', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.seller', verbose_name='出品者')),
-                ('submitted_by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='人')),
-                ('document', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='feed', to='feeds.feeddocument', verbose_name='ファイル')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("ORDER_CANCELLATION", "注文キャンセルフィード"),
+                            ("ORDER_ADJUSTMENT", "注文修正フィード"),
+                            ("ORDER_SHIPMENT", "出荷通知フィード"),
+                        ],
+                        max_length=20,
+                        verbose_name="種類",
+                    ),
+                ),
+                ("is_dry_run", models.BooleanField(default=False, verbose_name="試験実行")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("IN_QUEUE", "待機中"),
+                            ("IN_PROGRESS", "処理中"),
+                            ("DONE", "処理済み"),
+                            ("FATAL", "読み取り不可"),
+                            ("CANCELLED", "取り消し"),
+                        ],
+                        default="IN_QUEUE",
+                        max_length=12,
+                        verbose_name="状態",
+                    ),
+                ),
+                ("submitted_at", models.DateTimeField(verbose_name="受付日時")),
+                ("started_at", models.DateTimeField(null=True, verbose_name="開始日時")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="終了日時")),
+                ("is_xml", models.BooleanField(default=False, verbose_name="XML")),
+                ("encoding", models.CharField(blank=True, max_length=20, verbose_name="文字コード")),
+                ("ignored", models.CharField(blank=True, max_length=300, verbose_name="読み飛ばした列")),
+                ("error_code", models.CharField(blank=True, max_length=40, verbose_name="エラーコード")),
+                ("error_facts", models.JSONField(blank=True, default=dict, verbose_name="エラーの内容")),
+                ("lines_read", models.PositiveIntegerField(default=0, verbose_name="読み取り")),
+                ("lines_answered", models.PositiveIntegerField(default=0, verbose_name="回答済み")),
+                ("lines_done", models.PositiveIntegerField(default=0, verbose_name="完了")),
+                ("lines_unchanged", models.PositiveIntegerField(default=0, verbose_name="変更なし")),
+                ("lines_warned", models.PositiveIntegerField(default=0, verbose_name="警告")),
+                ("lines_refused", models.PositiveIntegerField(default=0, verbose_name="エラー")),
+                (
+                    "orders_counted",
+                    models.PositiveIntegerField(default=0, verbose_name="キャンセル率に含まれる注文"),
+                ),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.seller",
+                        verbose_name="出品者",
+                    ),
+                ),
+                (
+                    "submitted_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="人",
+                    ),
+                ),
+                (
+                    "document",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="feed",
+                        to="feeds.feeddocument",
+                        verbose_name="ファイル",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'フィード',
-                'verbose_name_plural': 'フィード',
+                "verbose_name": "フィード",
+                "verbose_name_plural": "フィード",
             },
         ),
         migrations.CreateModel(
-            name='LineResult',
+            name="LineResult",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField(verbose_name='番号')),
-                ('line_number', models.PositiveIntegerField(verbose_name='行')),
-                ('record', models.CharField(blank=True, max_length=20, verbose_name='メッセージ番号')),
-                ('order_number', models.CharField(blank=True, max_length=60, verbose_name='注文番号')),
-                ('item_number', models.CharField(blank=True, max_length=60, verbose_name='注文商品番号')),
-                ('result', models.CharField(choices=[('DONE', '完了'), ('NO_CHANGE', '変更なし'), ('WARNING', '警告'), ('ERROR', 'エラー')], max_length=10, verbose_name='結果')),
-                ('code', models.CharField(blank=True, max_length=40, verbose_name='コード')),
-                ('detail', models.CharField(blank=True, max_length=300, verbose_name='詳細')),
-                ('status_after', models.CharField(blank=True, choices=[('PENDING', '保留中'), ('UNSHIPPED', '未出荷'), ('PARTIALLY_SHIPPED', '一部出荷済み'), ('SHIPPED', '出荷済み'), ('CANCELED', 'キャンセル済み')], max_length=20, verbose_name='処理後の状態')),
-                ('counted', models.BooleanField(null=True, verbose_name='キャンセル率に含む')),
-                ('feed', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='lines', to='feeds.feed', verbose_name='フィード')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("position", models.PositiveIntegerField(verbose_name="番号")),
+                ("line_number", models.PositiveIntegerField(verbose_name="行")),
+                ("record", models.CharField(blank=True, max_length=20, verbose_name="メッセージ番号")),
+                ("order_number", models.CharField(blank=True, max_length=60, verbose_name="注文番号")),
+                ("item_number", models.CharField(blank=True, max_length=60, verbose_name="注文商品番号")),
+                (
+                    "result",
+                    models.CharField(
+                        choices=[
+                            ("DONE", "完了"),
+                            ("NO_CHANGE", "変更なし"),
+                            ("WARNING", "警告"),
+                            ("ERROR", "エラー"),
+                        ],
+                        max_length=10,
+                        verbose_name="結果",
+                    ),
+                ),
+                ("code", models.CharField(blank=True, max_length=40, verbose_name="コード")),
+                ("detail", models.CharField(blank=True, max_length=300, verbose_name="詳細")),
+                (
+                    "status_after",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("PENDING", "保留中"),
+                            ("UNSHIPPED", "未出荷"),
+                            ("PARTIALLY_SHIPPED", "一部出荷済み"),
+                            ("SHIPPED", "出荷済み"),
+                            ("CANCELED", "キャンセル済み"),
+                        ],
+                        max_length=20,
+                        verbose_name="処理後の状態",
+                    ),
+                ),
+                ("counted", models.BooleanField(null=True, verbose_name="キャンセル率に含む")),
+                (
+                    "feed",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="lines",
+                        to="feeds.feed",
+                        verbose_name="フィード",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '行の結果',
-                'verbose_name_plural': '行の結果',
+                "verbose_name": "行の結果",
+                "verbose_name_plural": "行の結果",
             },
         ),
         migrations.AddIndex(
-            model_name='feeddocument',
-            index=models.Index(fields=['created_at'], name='documents_by_age'),
+            model_name="feeddocument",
+            index=models.Index(fields=["created_at"], name="documents_by_age"),
         ),
         migrations.AddIndex(
-            model_name='feeddocument',
-            index=models.Index(fields=['seller', 'sha256'], name='documents_of_same_bytes'),
+            model_name="feeddocument",
+            index=models.Index(fields=["seller", "sha256"], name="documents_of_same_bytes"),
         ),
         migrations.AddIndex(
-            model_name='feed',
-            index=models.Index(fields=['seller', '-id'], name='feeds_of_seller'),
+            model_name="feed",
+            index=models.Index(fields=["seller", "-id"], name="feeds_of_seller"),
         ),
         migrations.AddIndex(
-            model_name='feed',
-            index=models.Index(condition=models.Q(('state__in', ['IN_QUEUE', 'IN_PROGRESS'])), fields=['seller', 'id'], name='feeds_to_do'),
+            model_name="feed",
+            index=models.Index(
+                condition=models.Q(("state__in", ["IN_QUEUE", "IN_PROGRESS"])),
+                fields=["seller", "id"],
+                name="feeds_to_do",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feed',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state__in', ['DONE', 'FATAL', 'CANCELLED'])), models.Q(('finished_at__isnull', True), ('state__in', ['IN_QUEUE', 'IN_PROGRESS'])), _connector='OR'), name='feed_finished_exactly_when_it_has_a_moment'),
+            model_name="feed",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("finished_at__isnull", False), ("state__in", ["DONE", "FATAL", "CANCELLED"])),
+                    models.Q(("finished_at__isnull", True), ("state__in", ["IN_QUEUE", "IN_PROGRESS"])),
+                    _connector="OR",
+                ),
+                name="feed_finished_exactly_when_it_has_a_moment",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feed',
-            constraint=models.CheckConstraint(condition=models.Q(('lines_answered', django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(django.db.models.expressions.CombinedExpression(models.F('lines_done'), '+', models.F('lines_unchanged')), '+', models.F('lines_warned')), '+', models.F('lines_refused'))), ('lines_answered__lte', models.F('lines_read'))), name='feed_answers_add_up'),
+            model_name="feed",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "lines_answered",
+                        django.db.models.expressions.CombinedExpression(
+                            django.db.models.expressions.CombinedExpression(
+                                django.db.models.expressions.CombinedExpression(
+                                    models.F("lines_done"), "+", models.F("lines_unchanged")
+                                ),
+                                "+",
+                                models.F("lines_warned"),
+                            ),
+                            "+",
+                            models.F("lines_refused"),
+                        ),
+                    ),
+                    ("lines_answered__lte", models.F("lines_read")),
+                ),
+                name="feed_answers_add_up",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feed',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'DONE'), _negated=True), ('lines_answered', models.F('lines_read')), _connector='OR'), name='feed_done_is_answered'),
+            model_name="feed",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "DONE"), _negated=True),
+                    ("lines_answered", models.F("lines_read")),
+                    _connector="OR",
+                ),
+                name="feed_done_is_answered",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='feed',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'FATAL'), ('error_code', ''), _connector='OR'), name='feed_has_an_error_only_if_fatal'),
+            model_name="feed",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state", "FATAL"), ("error_code", ""), _connector="OR"),
+                name="feed_has_an_error_only_if_fatal",
+            ),
         ),
         migrations.AddIndex(
-            model_name='lineresult',
-            index=models.Index(fields=['feed', 'result', 'position'], name='line_results_by_result'),
+            model_name="lineresult",
+            index=models.Index(fields=["feed", "result", "position"], name="line_results_by_result"),
         ),
         migrations.AddConstraint(
-            model_name='lineresult',
-            constraint=models.UniqueConstraint(fields=('feed', 'position'), name='one_result_per_line'),
+            model_name="lineresult",
+            constraint=models.UniqueConstraint(fields=("feed", "position"), name="one_result_per_line"),
         ),
     ]

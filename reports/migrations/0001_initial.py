@@ -7,113 +7,284 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('accounts', '0007_seller_ids_are_plain'),
+        ("accounts", "0007_seller_ids_are_plain"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ReportColumns',
+            name="ReportColumns",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('buyer_requested', models.BooleanField(default=False, verbose_name='購入者がキャンセルをリクエストしました')),
-                ('request_reason', models.BooleanField(default=False, verbose_name='キャンセルのリクエスト理由')),
-                ('verge_of_cancellation', models.BooleanField(default=False, verbose_name='自動キャンセル間近')),
-                ('verge_of_late_shipment', models.BooleanField(default=False, verbose_name='出荷遅延間近')),
-                ('changed_at', models.DateTimeField(verbose_name='変更日時')),
-                ('seller', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='report_columns', to='accounts.seller', verbose_name='出品者')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "buyer_requested",
+                    models.BooleanField(default=False, verbose_name="購入者がキャンセルをリクエストしました"),
+                ),
+                ("request_reason", models.BooleanField(default=False, verbose_name="キャンセルのリクエスト理由")),
+                ("verge_of_cancellation", models.BooleanField(default=False, verbose_name="自動キャンセル間近")),
+                ("verge_of_late_shipment", models.BooleanField(default=False, verbose_name="出荷遅延間近")),
+                ("changed_at", models.DateTimeField(verbose_name="変更日時")),
+                (
+                    "seller",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="report_columns",
+                        to="accounts.seller",
+                        verbose_name="出品者",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'レポートの項目',
-                'verbose_name_plural': 'レポートの項目',
+                "verbose_name": "レポートの項目",
+                "verbose_name_plural": "レポートの項目",
             },
         ),
         migrations.CreateModel(
-            name='ReportDocument',
+            name="ReportDocument",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=100, unique=True, verbose_name='保存名')),
-                ('size', models.PositiveBigIntegerField(verbose_name='サイズ')),
-                ('created_at', models.DateTimeField(verbose_name='作成日時')),
-                ('forgotten_at', models.DateTimeField(null=True, verbose_name='削除日時')),
-                ('seller', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.seller', verbose_name='出品者')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                ("name", models.CharField(max_length=100, unique=True, verbose_name="保存名")),
+                ("size", models.PositiveBigIntegerField(verbose_name="サイズ")),
+                ("created_at", models.DateTimeField(verbose_name="作成日時")),
+                ("forgotten_at", models.DateTimeField(null=True, verbose_name="削除日時")),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.seller",
+                        verbose_name="出品者",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'レポートのファイル',
-                'verbose_name_plural': 'レポートのファイル',
+                "verbose_name": "レポートのファイル",
+                "verbose_name_plural": "レポートのファイル",
             },
         ),
         migrations.CreateModel(
-            name='ReportSchedule',
+            name="ReportSchedule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('UNSHIPPED', '未出荷の注文'), ('ACTIONABLE', '未出荷の注文（出荷期限つき）'), ('ALL_BY_ORDER_DATE', 'すべての注文（注文日）'), ('ALL_BY_LAST_UPDATE', 'すべての注文（最終更新日）'), ('CANCELLATIONS', 'キャンセルした商品')], max_length=20, verbose_name='内容')),
-                ('encoding', models.CharField(choices=[('utf-8', 'UTF-8'), ('cp932', 'Shift_JIS (CP932)')], default='utf-8', max_length=10, verbose_name='文字コード')),
-                ('every', models.CharField(choices=[('DAY', '毎日'), ('WEEK', '毎週月曜日')], max_length=4, verbose_name='間隔')),
-                ('hour', models.PositiveSmallIntegerField(validators=[django.core.validators.MaxValueValidator(23)], verbose_name='時刻')),
-                ('next_at', models.DateTimeField(db_index=True, verbose_name='次回')),
-                ('made_at', models.DateTimeField(verbose_name='作成日時')),
-                ('made_by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='人')),
-                ('seller', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.seller', verbose_name='出品者')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("UNSHIPPED", "未出荷の注文"),
+                            ("ACTIONABLE", "未出荷の注文（出荷期限つき）"),
+                            ("ALL_BY_ORDER_DATE", "すべての注文（注文日）"),
+                            ("ALL_BY_LAST_UPDATE", "すべての注文（最終更新日）"),
+                            ("CANCELLATIONS", "キャンセルした商品"),
+                        ],
+                        max_length=20,
+                        verbose_name="内容",
+                    ),
+                ),
+                (
+                    "encoding",
+                    models.CharField(
+                        choices=[("utf-8", "UTF-8"), ("cp932", "Shift_JIS (CP932)")],
+                        default="utf-8",
+                        max_length=10,
+                        verbose_name="文字コード",
+                    ),
+                ),
+                (
+                    "every",
+                    models.CharField(
+                        choices=[("DAY", "毎日"), ("WEEK", "毎週月曜日")], max_length=4, verbose_name="間隔"
+                    ),
+                ),
+                (
+                    "hour",
+                    models.PositiveSmallIntegerField(
+                        validators=[django.core.validators.MaxValueValidator(23)], verbose_name="時刻"
+                    ),
+                ),
+                ("next_at", models.DateTimeField(db_index=True, verbose_name="次回")),
+                ("made_at", models.DateTimeField(verbose_name="作成日時")),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="人",
+                    ),
+                ),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.seller",
+                        verbose_name="出品者",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'レポートのスケジュール',
-                'verbose_name_plural': 'レポートのスケジュール',
+                "verbose_name": "レポートのスケジュール",
+                "verbose_name_plural": "レポートのスケジュール",
             },
         ),
         migrations.CreateModel(
-            name='Report',
+            name="Report",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('UNSHIPPED', '未出荷の注文'), ('ACTIONABLE', '未出荷の注文（出荷期限つき）'), ('ALL_BY_ORDER_DATE', 'すべての注文（注文日）'), ('ALL_BY_LAST_UPDATE', 'すべての注文（最終更新日）'), ('CANCELLATIONS', 'キャンセルした商品')], max_length=20, verbose_name='内容')),
-                ('encoding', models.CharField(choices=[('utf-8', 'UTF-8'), ('cp932', 'Shift_JIS (CP932)')], default='utf-8', max_length=10, verbose_name='文字コード')),
-                ('columns', models.JSONField(default=list, verbose_name='追加した項目')),
-                ('covers_from', models.DateTimeField(verbose_name='期間の開始')),
-                ('covers_until', models.DateTimeField(verbose_name='期間の終了')),
-                ('state', models.CharField(choices=[('IN_QUEUE', '待機中'), ('IN_PROGRESS', '作成中'), ('DONE', '作成済み'), ('FATAL', '作成できませんでした')], default='IN_QUEUE', max_length=12, verbose_name='状態')),
-                ('ordered_at', models.DateTimeField(verbose_name='依頼日時')),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='終了日時')),
-                ('rows', models.PositiveIntegerField(default=0, verbose_name='行数')),
-                ('ordered_by', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='人')),
-                ('seller', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.seller', verbose_name='出品者')),
-                ('document', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='report', to='reports.reportdocument', verbose_name='ファイル')),
-                ('schedule', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='reports', to='reports.reportschedule', verbose_name='スケジュール')),
+                (
+                    "id",
+                    models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID"),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("UNSHIPPED", "未出荷の注文"),
+                            ("ACTIONABLE", "未出荷の注文（出荷期限つき）"),
+                            ("ALL_BY_ORDER_DATE", "すべての注文（注文日）"),
+                            ("ALL_BY_LAST_UPDATE", "すべての注文（最終更新日）"),
+                            ("CANCELLATIONS", "キャンセルした商品"),
+                        ],
+                        max_length=20,
+                        verbose_name="内容",
+                    ),
+                ),
+                (
+                    "encoding",
+                    models.CharField(
+                        choices=[("utf-8", "UTF-8"), ("cp932", "Shift_JIS (CP932)")],
+                        default="utf-8",
+                        max_length=10,
+                        verbose_name="文字コード",
+                    ),
+                ),
+                ("columns", models.JSONField(default=list, verbose_name="追加した項目")),
+                ("covers_from", models.DateTimeField(verbose_name="期間の開始")),
+                ("covers_until", models.DateTimeField(verbose_name="期間の終了")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("IN_QUEUE", "待機中"),
+                            ("IN_PROGRESS", "作成中"),
+                            ("DONE", "作成済み"),
+                            ("FATAL", "作成できませんでした"),
+                        ],
+                        default="IN_QUEUE",
+                        max_length=12,
+                        verbose_name="状態",
+                    ),
+                ),
+                ("ordered_at", models.DateTimeField(verbose_name="依頼日時")),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="終了日時")),
+                ("rows", models.PositiveIntegerField(default=0, verbose_name="行数")),
+                (
+                    "ordered_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="人",
+                    ),
+                ),
+                (
+                    "seller",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="accounts.seller",
+                        verbose_name="出品者",
+                    ),
+                ),
+                (
+                    "document",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="report",
+                        to="reports.reportdocument",
+                        verbose_name="ファイル",
+                    ),
+                ),
+                (
+                    "schedule",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="reports",
+                        to="reports.reportschedule",
+                        verbose_name="スケジュール",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': '注文レポート',
-                'verbose_name_plural': '注文レポート',
+                "verbose_name": "注文レポート",
+                "verbose_name_plural": "注文レポート",
             },
         ),
         migrations.AddIndex(
-            model_name='reportdocument',
-            index=models.Index(fields=['created_at'], name='report_documents_by_age'),
+            model_name="reportdocument",
+            index=models.Index(fields=["created_at"], name="report_documents_by_age"),
         ),
         migrations.AddConstraint(
-            model_name='reportschedule',
-            constraint=models.UniqueConstraint(fields=('seller', 'kind', 'every', 'hour', 'encoding'), name='one_schedule_of_a_kind_and_hour'),
+            model_name="reportschedule",
+            constraint=models.UniqueConstraint(
+                fields=("seller", "kind", "every", "hour", "encoding"), name="one_schedule_of_a_kind_and_hour"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reportschedule',
-            constraint=models.CheckConstraint(condition=models.Q(('hour__lte', 23)), name='schedule_hour_of_the_day'),
+            model_name="reportschedule",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("hour__lte", 23)), name="schedule_hour_of_the_day"
+            ),
         ),
         migrations.AddIndex(
-            model_name='report',
-            index=models.Index(fields=['seller', '-id'], name='reports_of_seller'),
+            model_name="report",
+            index=models.Index(fields=["seller", "-id"], name="reports_of_seller"),
         ),
         migrations.AddIndex(
-            model_name='report',
-            index=models.Index(condition=models.Q(('state__in', ['IN_QUEUE', 'IN_PROGRESS'])), fields=['id'], name='reports_to_make'),
+            model_name="report",
+            index=models.Index(
+                condition=models.Q(("state__in", ["IN_QUEUE", "IN_PROGRESS"])),
+                fields=["id"],
+                name="reports_to_make",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(('covers_until__gt', models.F('covers_from'))), name='report_covers_some_time'),
+            model_name="report",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("covers_until__gt", models.F("covers_from"))), name="report_covers_some_time"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='report',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('document__isnull', False), ('finished_at__isnull', False), ('state', 'DONE')), models.Q(('document__isnull', True), ('finished_at__isnull', False), ('state', 'FATAL')), models.Q(('document__isnull', True), ('finished_at__isnull', True), ('state__in', ['IN_QUEUE', 'IN_PROGRESS'])), _connector='OR'), name='report_done_exactly_when_it_has_a_file'),
+            model_name="report",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("document__isnull", False), ("finished_at__isnull", False), ("state", "DONE")),
+                    models.Q(("document__isnull", True), ("finished_at__isnull", False), ("state", "FATAL")),
+                    models.Q(
+                        ("document__isnull", True),
+                        ("finished_at__isnull", True),
+                        ("state__in", ["IN_QUEUE", "IN_PROGRESS"]),
+                    ),
+                    _connector="OR",
+                ),
+                name="report_done_exactly_when_it_has_a_file",
+            ),
         ),
     ]

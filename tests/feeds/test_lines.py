@@ -407,6 +407,16 @@ def test_a_dry_run_of_many_steps_says_what_the_real_run_says(cast: Cast, carried
     assert answers(carried_out(SHIP, *parcels, dry=True)) == answers(carried_out(SHIP, *parcels))
 
 
+def test_a_dry_run_of_lines_about_one_item_says_what_the_real_run_says(cast: Cast, carried_out):
+    order, shipped = cast.order(3), cast.order(1)
+    cast.confirm(shipped)
+    parcels = [parcel(order, item_id=item(order), quantity=1, code="Other", name=name) for name in "甲乙丙丁"]
+    dry, real = carried_out(SHIP, *parcels, dry=True), carried_out(SHIP, *parcels)
+    assert answers(dry) == answers(real) == [("DONE", "")] * 3 + [("ERROR", "QUANTITY_EXCEEDS_OPEN")]
+    line = [shipped.number, "NoInventory", ""]
+    assert answers(carried_out(CANCEL, line, dry=True)) == answers(carried_out(CANCEL, line))
+
+
 def test_after_an_error_of_ours_the_same_file_goes_on_and_pays_nothing_twice(cast: Cast, no_mails, monkeypatch):
     monkeypatch.setattr("feeds.actions.running.LINES_PER_STEP", 1)
     orders = [cast.order(1), cast.order(1)]
