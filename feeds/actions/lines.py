@@ -28,6 +28,7 @@ ACKNOWLEDGED = "ACKNOWLEDGED"
 NO_SHIP_METHOD = "SHIP_METHOD"
 DATE_FORMAT = "DATE_FORMAT"
 CURRENCY = "CURRENCY"
+BEYOND_REQUEST = "BEYOND_REQUEST"
 AMOUNT_COMPUTED = "AMOUNT_COMPUTED"
 # Reasons that speak of goods that had left.
 OF_SHIPPED_GOODS = frozenset({RefundReason.RETURN, RefundReason.REFUSED, RefundReason.NOT_SHIPPED})
@@ -220,7 +221,13 @@ def _cancel(chunk: Chunk) -> None:
         for place in dict.fromkeys(places[number, reason]):
             if place in chunk.answers and chunk.answers[place].result != Result.DONE:
                 continue  # of several reasons in one line the first trouble is told
-            if overtook:
+            if (
+                outcome.counted
+                and reason == Reason.BUYER_CANCELED
+                and requested & {item.pk for item in chunk.orders[number].lines}
+            ):
+                chunk.say(place, Result.WARNING, BEYOND_REQUEST, counted=True)
+            elif overtook:
                 chunk.say(place, Result.WARNING, Refusal.OPEN_CANCELLATION_REQUEST, counted=outcome.counted)
             else:
                 _say(chunk, place, outcome)

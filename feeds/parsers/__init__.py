@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from orders.files.encoding import Unreadable
 
 from .flat import MOST_LINES, FeedFile, columns_of, example_of
-from .rows import AcknowledgeRow, AdjustRow, BadRow, CancelRow, Kind, Row, ShipRow, reasons_of
+from .rows import AcknowledgeRow, AdjustRow, BadRow, CancelRow, Kind, Row, ShipRow, codes_of
 from .xml import XmlFeed, is_xml
 
 __all__ = [
@@ -25,11 +25,11 @@ __all__ = [
     "ShipRow",
     "Unreadable",
     "XmlFeed",
+    "codes_of",
     "columns_of",
     "example_of",
     "is_xml",
     "read_feed",
-    "reasons_of",
 ]
 
 

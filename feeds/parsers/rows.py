@@ -148,9 +148,13 @@ _BY_WORD = {
 _ADJUST_BY_WORD = {word.casefold(): reasons for word, reasons in _ADJUST_REASONS.items()}
 
 
-def reasons_of(kind: Kind) -> list[str]:
-    """The codes that a template offers for a kind of feed, the usual ones first."""
-    return {Kind.CANCELLATION: list(_CANCEL_REASONS), Kind.ADJUSTMENT: list(_ADJUST_REASONS)}.get(kind, [])
+def codes_of(kind: Kind) -> list[str]:
+    """The codes that a template offers for a kind of feed, the usual ones first: reasons, or carriers."""
+    return {
+        Kind.CANCELLATION: list(_CANCEL_REASONS),
+        Kind.ADJUSTMENT: list(_ADJUST_REASONS),
+        Kind.SHIPMENT: [*CARRIERS, "Other"],
+    }[kind]
 
 
 def cancel_reason(text: str) -> Reason:
@@ -208,7 +212,8 @@ def carrier_of(code: str, name: str) -> str:
 # --- cells of the rows ------------------------------------------------------------------------------------
 
 _ITEM_ID = re.compile(r"[0-9]{11,14}")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY = re.compile(r"([0-9]{4})[-/]([0-9]{1,2})[-/]([0-9]{1,2})")
+_REWRITTEN = re.compile(r"[0-9]+(?:\.[0-9]+)?E\+?[0-9]+", re.IGNORECASE)
 _YES = frozenset({"true", "yes", "1"})
 MONEY = (
     "item-price-adj",
@@ -230,8 +235,15 @@ def order_number(cells: Cells) -> str:
     return number
 
 
+def not_a_number(text: str, column: str) -> None:
+    """Raises BadCell NUMBER_NOT_TEXT for what a spreadsheet has made of a long number."""
+    if _REWRITTEN.fullmatch(plain(text)):
+        raise BadCell("NUMBER_NOT_TEXT", f"{column}: {shown(plain(text), 60)}")
+
+
 def item_id(cells: Cells, *, required: bool = False) -> str:
     """The item a line is about, with its fourteen digits; empty for the whole order."""
+    not_a_number(cells.raw("order-item-id"), "order-item-id")
     found = cells.matched("order-item-id", _ITEM_ID, "ITEM_ID_FORMAT")
     if required and not found:
         raise BadCell("VALUE_MISSING", "order-item-id")
@@ -239,11 +251,14 @@ def item_id(cells: Cells, *, required: bool = False) -> str:
 
 
 def shipped_on(text: str, zone: ZoneInfo) -> date:
-    """The day on which a parcel left: a date, or the local day of a moment. Raises BadCell DATE_FORMAT."""
+    """The day on which a parcel left: a date, also as spreadsheets write it, or the local day of a moment.
+
+    Raises BadCell DATE_FORMAT.
+    """
     value = plain(text)
     try:
-        if _DAY.fullmatch(value):
-            return date.fromisoformat(value)
+        if found := _DAY.fullmatch(value):
+            return date(int(found[1]), int(found[2]), int(found[3]))
         if value[4:5] == "-" and "T" in value:
             moment = datetime.fromisoformat(value)
             return (moment.astimezone(zone) if moment.tzinfo else moment).date()
@@ -293,6 +308,7 @@ def ship_row(line: int, cells: Cells, zone: ZoneInfo) -> ShipRow:
     """A line of the shipment feed (domain 14.4)."""
     number, item = order_number(cells), item_id(cells)
     quantity = cells.quantity("quantity")
+    not_a_number(cells.raw("tracking-number"), "tracking-number")
     if quantity == 0 or (quantity and not item):
         raise BadCell(
             "QUANTITY_FORMAT" if quantity == 0 else "VALUE_MISSING", "quantity" if item else "order-item-id"

@@ -17,7 +17,7 @@ from cancellations.wording import refusal
 from feeds import queries, results
 from feeds.actions import TooManyFeeds, measure, submit
 from feeds.forms import UploadForm
-from feeds.parsers import Kind, columns_of, example_of, reasons_of
+from feeds.parsers import Kind, codes_of, columns_of, example_of
 from feeds.wording import KINDS, file_sentence, line_sentence
 from orders.outcomes import Refused
 from orders.views.acts import done_once
@@ -58,7 +58,10 @@ def feeds(request: ShopRequest) -> HttpResponse:
     try:
         answer = done_once(request, form, ["feed", file.name, measure(file.file)[1]], act, now=now)
     except TooManyFeeds as limit:
-        says = _("一度にアップロードできる数を超えました。%(minutes)d分後にもう一度お試しください。")
+        says = _(
+            "続けてアップロードできる数（15件、その後は2分に1件）を超えました。"
+            "%(minutes)d分後にもう一度お試しください。"
+        )
         form.add_error(None, says % {"minutes": ceil(limit.wait / timedelta(minutes=1))})
         answered = _show(request, form, status=429)
         answered["Retry-After"] = str(ceil(limit.wait.total_seconds()))
@@ -78,7 +81,7 @@ def _show(request: ShopRequest, form: UploadForm, *, status: int = 200) -> HttpR
 
 def _templates() -> list[tuple[str, str, list[str]]]:
     """Each kind with its words and the reasons that its file may name."""
-    return [(value, str(words), reasons_of(Kind(value))) for value, words in KINDS]
+    return [(value, str(words), codes_of(Kind(value))) for value, words in KINDS]
 
 
 @require_safe

@@ -125,6 +125,7 @@ def test_b04_an_endless_line_is_refused_by_its_number_and_never_held():
         ("5.03E+18\tBuyerCanceled\t", "ORDER_ID_NOT_TEXT"),
         ("250-1234567\tBuyerCanceled\t", "ORDER_ID_FORMAT"),
         (f"{NUMBER}\tBuyerCanceled\tABC", "ITEM_ID_FORMAT"),
+        (f"{NUMBER}\tBuyerCanceled\t9.35526E+13", "NUMBER_NOT_TEXT"),
         (f"{NUMBER}\t\t{ITEM}", "REASON_REQUIRED"),
         (f"{NUMBER}\tBecause\t{ITEM}", "REASON_UNKNOWN"),
     ],
@@ -169,7 +170,11 @@ def test_the_japanese_template_of_shipments_is_read_with_its_days_in_the_zone():
         f"{NUMBER}\t{ITEM}\t1\t2026-01-11\tYamatoTransport\t\t123456789012\t宅急便\t\n"
         f"{NUMBER}\t\t\t2026-01-10T16:00:00Z\tOther\t見本運輸\t987654321\t\t\n"
     )
-    first, second = read(text.encode("cp932"), Kind.SHIPMENT).rows
+    text += (
+        f"{NUMBER}\t\t\t2026/1/11\tOther\t見本運輸\t1.23457E+11\t\t\n{NUMBER}\t\t\t2026/1/11\tYAMATO\t\t1\t\t\n"
+    )
+    first, second, third, fourth = read(text.encode("cp932"), Kind.SHIPMENT).rows
+    assert (third.code, fourth.shipped_on) == ("NUMBER_NOT_TEXT", date(2026, 1, 11))
     assert first == ShipRow(4, NUMBER, ITEM, 1, date(2026, 1, 11), "ヤマト運輸", "123456789012", True, False)
     assert second == ShipRow(5, NUMBER, "", None, date(2026, 1, 11), "見本運輸", "987654321", False, False)
 

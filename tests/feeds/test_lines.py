@@ -78,6 +78,14 @@ def test_the_buyers_request_makes_a_cancellation_not_count_and_another_reason_is
     assert list(feed.lines.order_by("position").values_list("counted", flat=True)) == [False, True]
 
 
+def test_more_than_the_buyer_asked_for_counts_and_is_warned_of(cast: Cast, carried_out):
+    order = cast.order(3)
+    cast.request(order, {lines_of(order)[0]: 1})
+    feed = carried_out(CANCEL, [order.number, "BuyerCanceled", ""])
+    assert answers(feed) == [("WARNING", "BEYOND_REQUEST")]
+    assert feed.lines.get().counted is True
+
+
 def test_b13_the_same_order_twice_for_the_same_reason_is_no_change(cast: Cast, carried_out):
     order = cast.order(1)
     feed = carried_out(CANCEL, [order.number, "NoInventory", ""], [order.number, "NoInventory", ""])
