@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 from xml.sax.saxutils import escape
 
 from django.utils.translation import override
@@ -73,12 +72,6 @@ _ORIGINAL = {
     ),
 }
 _STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0")
-
-
-class Writes(Protocol):
-    """What `csv.writer` writes to."""
-
-    def write(self, text: str, /) -> object: ...
 
 
 class Echo:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from cancellations import wording as cancelling
 from orders import wording as orders
 
+from .models import Feed
 from .parsers import Kind
 
 _FILE = orders.FILE_SENTENCES | {
@@ -46,11 +47,7 @@ _LINES = {
     "PERMISSION_DENIED": _("アップロードした人に権限がなくなったため、処理していません。"),
 }
 # Choices of the form, in its order.
-KINDS = [
-    (Kind.CANCELLATION.value, _("注文キャンセルフィード")),
-    (Kind.ADJUSTMENT.value, _("注文修正フィード")),
-    (Kind.SHIPMENT.value, _("出荷通知フィード")),
-]
+KINDS = Feed.Kind.choices
 _DONE = {
     Kind.CANCELLATION: _("注文をキャンセルしました。"),
     Kind.ADJUSTMENT: _("キャンセルまたは返金を受け付けました。"),

@@ -161,7 +161,7 @@ class _Sink:
     """Turns what PostgreSQL writes into lines as Windows ends them, in the encoding that was wished for."""
 
     def __init__(self, file: IO[bytes], encoding: Encoding) -> None:
-        self.file, self.encoding, self.rest = file, encoding, b""
+        self.file, self.encoding = file, encoding
 
     def write(self, block: bytes) -> None:
         """Take the next rows; PostgreSQL hands over whole rows."""
