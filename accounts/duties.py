@@ -18,6 +18,7 @@ class Duty(StrEnum):
     PEOPLE = "PEOPLE"
     READ_ADDRESSES = "READ_ADDRESSES"
     DISPUTES = "DISPUTES"
+    DEVELOPERS = "DEVELOPERS"
 
 
 DUTIES: dict[str, frozenset[Duty]] = {
@@ -31,9 +32,10 @@ DUTIES: dict[str, frozenset[Duty]] = {
             Duty.IMPORT,
             Duty.READ_ADDRESSES,
             Duty.DISPUTES,
+            Duty.DEVELOPERS,
         }
     ),
-    "RISK": frozenset({Duty.HOLD, Duty.VERIFY, Duty.RISK_CANCEL, Duty.READ_ADDRESSES}),
+    "RISK": frozenset({Duty.HOLD, Duty.VERIFY, Duty.RISK_CANCEL, Duty.READ_ADDRESSES, Duty.DEVELOPERS}),
     "POLICY": frozenset({Duty.POLICY}),
     "ADMIN": frozenset(Duty),
 }

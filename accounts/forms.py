@@ -8,7 +8,26 @@ from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext_lazy as _
 
-from .wording import COLLEAGUE_ROLES, LOOKS, MAY_BE_SILENCED
+from events.forms import STALE_PAGE, LineField
+
+from .rules import Scope
+from .wording import COLLEAGUE_ROLES, LIFETIMES, LOOKS, MAY_BE_SILENCED, SCOPES
+
+# The ways in which a hidden number may be wrong.
+NUMBER = ("required", "invalid", "min_value")
+
+
+def own_password_field(help_text: Any = "", *, required: bool = False) -> forms.CharField:
+    """Where people type their own password again before what reaches far (reliability S-16)."""
+    return forms.CharField(
+        label=_("あなたのパスワード"),
+        required=required,
+        max_length=128,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text=help_text,
+        error_messages={"required": _("あなたのパスワードを入力してください。")},
+    )
 
 
 class EmailForm(forms.Form):
@@ -79,13 +98,7 @@ class ColleagueForm(forms.Form):
     role = forms.ChoiceField(
         label=_("役割"), choices=COLLEAGUE_ROLES, error_messages={"required": _("役割を選択してください。")}
     )
-    own_password = forms.CharField(
-        label=_("あなたのパスワード"),
-        max_length=128,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        error_messages={"required": _("あなたのパスワードを入力してください。")},
-    )
+    own_password = own_password_field(required=True)
 
     def __init__(self, *args, people: Collection[tuple[int, str]], **kwargs):
         super().__init__(*args, **kwargs)
@@ -148,3 +161,45 @@ class MailsForm(forms.Form):
     def silenced(self) -> set[str]:
         """The mails without a tick."""
         return {code for code, is_wanted in self.cleaned_data.items() if not is_wanted}
+
+
+class ApplicationForm(forms.Form):
+    """What a shop says of its software: name, purpose, whom to ask (domain 14.1)."""
+
+    name = LineField(
+        label=_("ソフトウェアの名前"),
+        max_length=100,
+        error_messages={"required": _("ソフトウェアの名前を入力してください。")},
+    )
+    purpose = LineField(
+        label=_("利用目的"),
+        max_length=500,
+        help_text=_("例：在庫管理システムから注文を確認し、出荷通知を送信する。"),
+        error_messages={"required": _("利用目的を入力してください。")},
+    )
+    contact = forms.EmailField(
+        label=_("連絡先のメールアドレス"),
+        max_length=254,
+        help_text=_("ソフトウェアについて、運営から問い合わせることがあります。"),
+        error_messages={
+            "required": _("連絡先のメールアドレスを入力してください。"),
+            "invalid": _("メールアドレスを正しく入力してください。"),
+        },
+    )
+
+
+class KeysForm(forms.Form):
+    """What new keys are good for and for how long, with the OWNER's own password again (reliability S-16)."""
+
+    scopes = forms.TypedMultipleChoiceField(
+        label=_("許可する操作"),
+        coerce=Scope,
+        choices=SCOPES,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": _("許可する操作を1つ以上選択してください。")},
+    )
+    days = forms.TypedChoiceField(label=_("有効期間"), coerce=int, choices=LIFETIMES, initial=365)
+    newest = forms.IntegerField(
+        widget=forms.HiddenInput, min_value=0, error_messages=dict.fromkeys(NUMBER, STALE_PAGE)
+    )
+    own_password = own_password_field(required=True)

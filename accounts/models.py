@@ -4,12 +4,16 @@ from collections.abc import Iterator
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import OpClass
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from .rules import Scope
 
 
 class UserManager(BaseUserManager["User"]):
@@ -216,3 +220,89 @@ class MailSetting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} {self.mail}"
+
+
+class Application(models.Model):
+    """A registered developer: software of a shop that works in its name (help page rule 19, domain 14.1)."""
+
+    class State(models.TextChoices):
+        PENDING = "PENDING", _("承認待ち")
+        APPROVED = "APPROVED", _("承認済み")
+        REJECTED = "REJECTED", _("却下")
+        CLOSED = "CLOSED", _("終了")
+
+    seller = models.ForeignKey(
+        Seller, models.PROTECT, related_name="applications", db_index=False, verbose_name=_("出品者")
+    )
+    name = models.CharField(_("ソフトウェアの名前"), max_length=100)
+    purpose = models.CharField(_("利用目的"), max_length=500)
+    contact = models.EmailField(_("連絡先のメールアドレス"))
+    client_id = models.CharField(_("クライアントID"), max_length=100, unique=True)
+    state = models.CharField(_("状態"), max_length=10, choices=State, default=State.PENDING)
+    registered_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", db_index=False, verbose_name=_("登録した人")
+    )
+    registered_at = models.DateTimeField(_("登録日時"))
+    decided_at = models.DateTimeField(_("決定日時"), null=True)
+    decision_reason = models.CharField(_("決定の理由"), max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("開発者の登録")
+        indexes = [
+            models.Index(fields=["seller", "-id"], name="applications_of_seller"),
+            models.Index(fields=["id"], name="applications_to_decide", condition=Q(state="PENDING")),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["seller", "name"],
+                name="one_application_of_a_name",
+                condition=Q(state__in=["PENDING", "APPROVED"]),
+            ),
+            models.CheckConstraint(
+                condition=Q(state="PENDING", decided_at__isnull=True)
+                | (~Q(state="PENDING") & Q(decided_at__isnull=False)),
+                name="application_decided_exactly_unless_pending",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Credential(models.Model):
+    """One set of an application's keys for one shop: hashed, with scopes and an end (domain 14.1, S-20)."""
+
+    application = models.ForeignKey(
+        Application, models.PROTECT, related_name="credentials", db_index=False, verbose_name=_("開発者の登録")
+    )
+    seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", verbose_name=_("出品者"))
+    scopes = ArrayField(models.CharField(max_length=20, choices=[(each.value, each.value) for each in Scope]))
+    client_secret_hash = models.CharField(max_length=64, unique=True)
+    refresh_token_hash = models.CharField(max_length=64, unique=True)
+    access_key = models.CharField(_("アクセスキーID"), max_length=32, unique=True)
+    # What signs requests must be read again to check them; all other keys are hashes only.
+    sealed_secret_key = models.TextField()
+    auth_token_hash = models.CharField(max_length=64, unique=True)
+    issued_by = models.ForeignKey(
+        User, models.PROTECT, related_name="+", db_index=False, verbose_name=_("発行した人")
+    )
+    issued_at = models.DateTimeField(_("発行日時"))
+    expires_at = models.DateTimeField(_("有効期限"))
+    revoked_at = models.DateTimeField(_("無効にした日時"), null=True)
+    last_used_at = models.DateTimeField(_("最終利用"), null=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("キー")
+        indexes = [models.Index(fields=["application", "-id"], name="credentials_of_application")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scopes__len__gt=0, scopes__contained_by=[each.value for each in Scope]),
+                name="scopes_are_known_and_some",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("issued_at")), name="a_credential_ends_after_its_beginning"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.access_key

@@ -1,14 +1,14 @@
-"""Reads of people and shops."""
+"""Reads of people, shops and registered developers."""
 
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Lower
 
-from .models import LoginAttempt, MailSetting, Membership, Seller, User
+from .models import Application, Credential, LoginAttempt, MailSetting, Membership, Seller, User
 
 THROTTLE_WINDOW = timedelta(minutes=15)
 FAILURES_PER_ACCOUNT = 5
@@ -197,3 +197,25 @@ def admins() -> set[int]:
     """Keys of all operators who may do everything."""
     found = User.objects.filter(operator_role=User.OperatorRole.ADMIN, is_staff=True, is_active=True)
     return set(found.values_list("pk", flat=True))
+
+
+# --- registered developers ----------------------------------------------------------------------------------
+
+
+def applications_of_shop(seller_id: int) -> list[Application]:
+    """The shop's registered developers, the latest first, each with its keys (index `applications_of_seller`)."""
+    keys = Prefetch("credentials", Credential.objects.select_related("issued_by").order_by("-pk"))
+    found = Application.objects.filter(seller_id=seller_id).select_related("registered_by")
+    return list(found.prefetch_related(keys).order_by("-pk"))
+
+
+def application_of_shop(seller_id: int, application_id: int) -> Application | None:
+    """One registered developer of the shop with its sets of keys; None for unknown and for another shop's."""
+    keys = Prefetch("credentials", Credential.objects.select_related("issued_by").order_by("-pk"))
+    found = Application.objects.filter(seller_id=seller_id, pk=application_id)
+    return found.select_related("seller", "registered_by").prefetch_related(keys).first()
+
+
+def live_credentials(application: Application, *, now: datetime) -> QuerySet[Credential]:
+    """The sets of keys that are good at a moment."""
+    return Credential.objects.filter(application=application, revoked_at=None, expires_at__gt=now)

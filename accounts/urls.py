@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import colleagues, passwords, preferences, second_factor, signing_in
+from .views import colleagues, developers, passwords, preferences, second_factor, signing_in
 
 urlpatterns = [
     path("login/", signing_in.login, name="login"),
@@ -17,6 +17,14 @@ urlpatterns = [
 seller = [
     path("settings/", preferences.settings_of_seller, name="settings"),
     path("settings/people/", colleagues.people, name="people"),
+    path("settings/developer/", developers.developer, name="developer"),
+    path("settings/developer/<int:application_id>/", developers.application, name="application"),
+    path("settings/developer/<int:application_id>/end/", developers.application_end, name="application-end"),
+    path(
+        "settings/developer/<int:application_id>/keys/<int:credential_id>/end/",
+        developers.keys_end,
+        name="keys-end",
+    ),
     path("settings/notifications/", preferences.notifications, name="notifications"),
 ]
 buyer = [

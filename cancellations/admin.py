@@ -240,6 +240,7 @@ class PolicyVersionAdmin(OperatorAdmin):
         "max_requests_per_order",
         "auto_cancel_with_open_request_counts",
         "ship_interlock_api",
+        "developer_approval",
         "rate_target",
         "rate_watch",
         "rate_window_days",

@@ -80,6 +80,7 @@ class PolicyVersion(models.Model):
     ship_interlock_api = models.CharField(
         _("リクエスト中の出荷通知（API）"), max_length=10, choices=ApiInterlock, default=ApiInterlock.WARN
     )
+    developer_approval = models.BooleanField(_("開発者の登録に運営の承認が必要"), default=False)
     rate_target = models.DecimalField(
         _("キャンセル率の目標（%）"),
         max_digits=5,

@@ -66,6 +66,8 @@ class Rules:
     max_requests_per_order: int = 3
     auto_cancel_with_open_request_counts: OpenRequestCounts = OpenRequestCounts.ALWAYS
     ship_interlock_api: Interlock = Interlock.WARN
+    # Whether an operator looks at a shop's registration as a developer before it gets keys (domain 14.1).
+    developer_approval: bool = False
     # Percentages; `metrics.rate` measures by them.
     rate_target: Decimal = Decimal("2.50")
     rate_watch: Decimal = Decimal("2.00")

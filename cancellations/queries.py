@@ -56,6 +56,7 @@ def _rules_of(version: PolicyVersion) -> policy.Rules:
             version.auto_cancel_with_open_request_counts
         ),
         ship_interlock_api=policy.Interlock(version.ship_interlock_api),
+        developer_approval=version.developer_approval,
         rate_target=version.rate_target,
         rate_watch=version.rate_watch,
         rate_window_days=version.rate_window_days,

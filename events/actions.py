@@ -54,7 +54,7 @@ class Entry:
 
     `version` is the order's version after the change; by default the one it has in memory. `seller_id` is the shop
     whose people are told when there is no order. `may_silence` is the code of the mail that goes to the shop's
-    people, if each of them may have stopped it (domain 12.2). `person_id` is whom a listener to PERSON tells.
+    people, or to the person, if they may have stopped it (domain 12.2). `person_id` is whom a listener to PERSON tells.
     """
 
     name: str
@@ -140,7 +140,7 @@ def _deliveries(entries: Sequence[Entry], now: datetime) -> Rows:
         for name, listener in table[entry.name].items()
         if name not in entry.mute
         for recipient in _recipients(listener, entry, staff)
-        if (recipient, entry.may_silence) not in silenced or listener.to != STAFF
+        if (recipient, entry.may_silence) not in silenced or listener.to == BUYER
     ]
     return Rows(
         Delivery,
@@ -173,7 +173,9 @@ def _shops_to_tell(entries: Sequence[Entry]) -> set[int]:
 def _silenced(entries: Sequence[Entry], staff: dict[int, list[int]]) -> set[tuple[int, str]]:
     """Who of these people stopped which of the mails that would go to them: they get no delivery at all."""
     codes = {entry.may_silence for entry in entries} - {""}
-    return silenced_by({person for people in staff.values() for person in people}, codes) if codes else set()
+    people = {person for people in staff.values() for person in people}
+    people |= {entry.person_id for entry in entries if entry.person_id is not None}
+    return silenced_by(people, codes) if codes else set()
 
 
 def _recipients(listener: Listener, entry: Entry, staff: dict[int, list[int]]) -> list[int | None]:

@@ -113,6 +113,7 @@ MAILS = {
     "m22": MailKind("M-22", _TO_SHOP, gettext_lazy("キャンセル率に関する申し立ての結果"), _SHOP),
     "m23_seller": MailKind("M-23", _TO_SHOP, gettext_lazy("購入者からのメッセージ"), _SHOP | _MESSAGE),
     "m23_buyer": MailKind("M-23", _TO_BUYER, gettext_lazy("出品者からのメッセージ"), _BUYER | _MESSAGE),
+    "m24": MailKind("M-24", gettext_lazy("送信した人"), gettext_lazy("ファイルの処理が完了しました"), _STANDING),
 }
 
 

@@ -26,6 +26,12 @@ def feed_of_seller(seller_id: int, feed_id: int) -> Feed | None:
     return found.select_related("document", "submitted_by", "seller").first()
 
 
+def feed_of_event(subject: str) -> Feed | None:
+    """The feed that an event is about; None once its row is gone."""
+    found = Feed.objects.filter(pk=int(subject.removeprefix("feed:")))
+    return found.select_related("document", "seller").first()
+
+
 def lines_of(feed: Feed, result: str = "", *, after: int = 0) -> QuerySet[LineResult]:
     """The answers to the lines of a feed in their order, or those of one result, beyond a position."""
     found = LineResult.objects.filter(feed=feed, position__gt=after).order_by("position")

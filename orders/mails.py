@@ -386,6 +386,7 @@ def _sample(mail: str, now: datetime) -> dict[str, Any]:
         "first_due_at": due,
         "any_requested": True,
         **_sample_of_rate(now),
+        **_sample_of_feed(),
     }
 
 
@@ -405,6 +406,21 @@ def _sample_of_rate(now: datetime) -> dict[str, Any]:
         "leaves_at": now + timedelta(days=7),
         "dispute": SimpleNamespace(state="GRANTED", decision_reason=_("見本のメッセージ")),
     }
+
+
+def _sample_of_feed() -> dict[str, Any]:
+    """Invented facts about a file that was processed."""
+    feed = SimpleNamespace(
+        document=SimpleNamespace(file_name="sample.txt"),
+        receipt="F-20260708-0001",
+        get_kind_display=_("注文キャンセルフィード"),
+        lines_read=12,
+        lines_done=9,
+        lines_unchanged=1,
+        lines_warned=1,
+        lines_refused=1,
+    )
+    return {"feed": feed, "why_fatal": ""}
 
 
 def _settings_url() -> str:

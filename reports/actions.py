@@ -2,15 +2,16 @@
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
-from typing import IO
+from typing import IO, Any
 from uuid import uuid4
 
 from celery import current_app
 from django.conf import settings
 from django.core.files.base import File
-from django.db import IntegrityError, connection, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from accounts.actors import Actor
 from accounts.queries import acts_for, seller_by_id
@@ -29,6 +30,9 @@ LOCK = "reports_report"
 # What a statement of one report may take; shorter than the task's own limit.
 LONGEST_MILLISECONDS = 480_000
 AT_ONCE = 500
+# From so many rows on a report says how far it is, at every such step.
+ROWS_IN_A_MOMENT = 5000
+PERCENT_STEP = 5
 
 
 class TooLong(Exception):
@@ -95,7 +99,7 @@ def make_report(*, report_id: int, clock: Callable[[], datetime]) -> None:
         report = queries.report_by_id(report_id)
         if not is_alone or report.state not in queries.UNFINISHED:
             return
-        Report.objects.filter(pk=report_id).update(state=Report.State.IN_PROGRESS)
+        Report.objects.filter(pk=report_id).update(state=Report.State.IN_PROGRESS, percent=0)
         now = clock()
         name = f"reports/{now:%Y/%m}/{uuid4().hex}"
         with tempfile.TemporaryFile() as file:
@@ -128,9 +132,7 @@ def give_up(*, report_id: int, now: datetime) -> None:
 def write(report: Report, file: IO[bytes], *, now: datetime) -> int:
     """Write a report's header and rows into a file as the database gives them; return how many rows there are."""
     layout = layout_of(Kind(report.kind), report.columns)
-    sink = _Sink(file, Encoding(report.encoding))
-    sink.write(("\t".join(layout.headers) + "\n").encode())
-    given = {
+    given: dict[str, Any] = {
         "seller": report.seller_id,
         "start": report.covers_from,
         "end": report.covers_until,
@@ -139,7 +141,11 @@ def write(report: Report, file: IO[bytes], *, now: datetime) -> int:
         "zone": zone().key,
         "second_warning_days": rules_at(now).second_warning_days,
     }
-    with _in_zone(zone().key), connection.cursor() as cursor:
+    with _in_zone(zone().key), connection.cursor() as cursor, closing(_Progress(report.pk)) as progress:
+        cursor.execute(layout.count, given)
+        progress.expected = cursor.fetchone()[0]
+        sink = _Sink(file, Encoding(report.encoding), progress)
+        sink.write(("\t".join(layout.headers) + "\n").encode())
         statement = cursor.cursor.mogrify(layout.sql, given).decode()
         # Cells hold no tab, break or \x01, so that none is ever quoted; NULL is an empty cell.
         copy = f"COPY ({statement}) TO STDOUT (FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01', NULL '')"
@@ -157,11 +163,39 @@ def _in_zone(name: str) -> Iterator[None]:
         cursor.execute("SET LOCAL TIME ZONE %s", [connection.timezone_name])
 
 
+class _Progress:
+    """Keeps for its page how far a report is, by a connection of its own: the one that reads is in its transaction.
+
+    `expected` is how many rows there will be; the percentage is written every few percent, and not at all for a report
+    that is made in a moment.
+    """
+
+    def __init__(self, report_id: int) -> None:
+        self.report_id, self.expected = report_id, 0
+        self.rows = self.kept = 0
+        self.beside: BaseDatabaseWrapper | None = None
+
+    def passed(self, rows: int) -> None:
+        """So many rows more have been written."""
+        self.rows += rows
+        if self.expected < ROWS_IN_A_MOMENT or self.rows * 100 < (self.kept + PERCENT_STEP) * self.expected:
+            return
+        self.kept = min(99, self.rows * 100 // self.expected)
+        self.beside = self.beside or connections.create_connection(DEFAULT_DB_ALIAS)
+        with self.beside.cursor() as cursor:
+            cursor.execute("UPDATE reports_report SET percent = %s WHERE id = %s", [self.kept, self.report_id])
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if self.beside is not None:
+            self.beside.close()
+
+
 class _Sink:
     """Turns what PostgreSQL writes into lines as Windows ends them, in the encoding that was wished for."""
 
-    def __init__(self, file: IO[bytes], encoding: Encoding) -> None:
-        self.file, self.encoding = file, encoding
+    def __init__(self, file: IO[bytes], encoding: Encoding, progress: _Progress) -> None:
+        self.file, self.encoding, self.progress = file, encoding, progress
 
     def write(self, block: bytes) -> None:
         """Take the next rows; PostgreSQL hands over whole rows."""
@@ -169,6 +203,7 @@ class _Sink:
             # What that encoding has no sign for becomes a question mark: a report never fails for a name.
             block = block.decode().encode(self.encoding, errors="replace")
         self.file.write(block.replace(b"\n", b"\r\n"))
+        self.progress.passed(block.count(b"\n"))
 
 
 # --- timetables ---------------------------------------------------------------------------------------------

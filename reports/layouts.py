@@ -199,6 +199,8 @@ _OPTIONAL_CELLS: Mapping[str, str] = {
 _ORDERS = """
     FROM orders_order AS o
     JOIN orders_orderitem AS i ON i.order_id = o.id
+"""
+_PEOPLE = """
     LEFT JOIN orders_recipient AS r ON r.order_id = o.id
     LEFT JOIN accounts_user AS b ON b.id = o.buyer_id
 """
@@ -223,25 +225,26 @@ _CANCELLED = """
     JOIN orders_order AS o ON o.id = c.order_id
     LEFT JOIN cancellations_cancellationrequest AS q ON q.id = c.request_id
     WHERE c.seller_id = %(seller)s AND c.cancelled_at >= %(start)s AND c.cancelled_at < %(end)s
-    ORDER BY c.cancelled_at, c.id, ci.id
 """
+_CANCELLED_ORDER = " ORDER BY c.cancelled_at, c.id, ci.id"
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The names of a report's columns, and the statement that gives their cells row by row."""
+    """The names of a report's columns, the statement that gives their cells, and the one that counts the rows."""
 
     headers: Sequence[str]
     sql: str
+    count: str
 
 
 def layout_of(kind: Kind, added: Sequence[str]) -> Layout:
     """How a report of this kind is written, with the columns that the shop has added.
 
-    The statement takes `seller`, `start`, `end`, `now`, `today`, `zone` and `second_warning_days`.
+    The statements take `seller`, `start`, `end`, `now`, `today`, `zone` and `second_warning_days`.
     """
     if kind == Kind.CANCELLATIONS:
-        return _layout(_CANCELLATIONS, _CANCELLED)
+        return _layout(_CANCELLATIONS, _CANCELLED, _CANCELLED_ORDER, counted=_CANCELLED)
     columns, column, more = {
         Kind.UNSHIPPED: (_UNSHIPPED, "placed_at", _TO_SEND),
         Kind.ACTIONABLE: (_ACTIONABLE, "placed_at", _TO_SEND),
@@ -250,9 +253,11 @@ def layout_of(kind: Kind, added: Sequence[str]) -> Layout:
     }[kind]
     optional = {OPTIONAL[name]: _OPTIONAL_CELLS[name] for name in OPTIONAL if name in added}
     requested = _REQUESTED if {"buyer_requested", "request_reason"} & set(added) else ""
-    source = _ORDERS + requested + _OF_SHOP.format(column=column) + more + f" ORDER BY o.{column}, o.id, i.id"
-    return _layout({**columns, **optional}, source)
+    which = _OF_SHOP.format(column=column) + more
+    source = _ORDERS + _PEOPLE + requested + which
+    return _layout({**columns, **optional}, source, f" ORDER BY o.{column}, o.id, i.id", counted=_ORDERS + which)
 
 
-def _layout(columns: Mapping[str, str], source: str) -> Layout:
-    return Layout(list(columns), f"SELECT {', '.join(columns.values())}{source}")
+def _layout(columns: Mapping[str, str], source: str, order: str, *, counted: str) -> Layout:
+    cells = f"SELECT {', '.join(columns.values())}{source}{order}"
+    return Layout(list(columns), cells, f"SELECT count(*){counted}")

@@ -102,6 +102,8 @@ class Report(models.Model):
     ordered_at = models.DateTimeField(_("依頼日時"))
     finished_at = models.DateTimeField(_("終了日時"), null=True)
     rows = models.PositiveIntegerField(_("行数"), default=0)
+    # How far it is while it is made.
+    percent = models.PositiveSmallIntegerField(_("進み具合（%）"), default=0)
     document = models.OneToOneField(
         ReportDocument, models.PROTECT, null=True, related_name="report", verbose_name=_("ファイル")
     )
@@ -115,6 +117,7 @@ class Report(models.Model):
             ),
         ]
         constraints = [
+            models.CheckConstraint(condition=Q(percent__lte=100), name="report_percent_is_one"),
             models.CheckConstraint(condition=Q(covers_until__gt=F("covers_from")), name="report_covers_some_time"),
             models.CheckConstraint(
                 condition=Q(state="DONE", document__isnull=False, finished_at__isnull=False)

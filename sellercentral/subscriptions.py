@@ -59,7 +59,9 @@ SUBSCRIPTIONS = {
     "rate.worsened": {
         "mail_seller": Listener("metrics.notices.mail_worsening", STAFF),
     },
-    "feed.finished": {},
+    "feed.finished": {
+        "mail_person": Listener("feeds.notices.mail_finished", PERSON),
+    },
     "dispute.opened": {},
     "dispute.decided": {
         "mail_seller": Listener("metrics.notices.mail_decision", STAFF),

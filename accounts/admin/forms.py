@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.access import hear_own_password
+from accounts.forms import own_password_field
 from accounts.models import Membership, Seller, User
 from accounts.queries import admins, all_shops, everybody, has_role, is_last_owner, owners_of
 from accounts.roles import audited_role
@@ -26,19 +27,6 @@ TAKEN = {
     "email": {"unique": _("このメールアドレスは、すでに登録されています。")},
     "merchant_id": {"unique": _("この出品者IDは、すでに登録されています。")},
 }
-
-
-def own_password_field(help_text: Any = "", *, required: bool = False) -> forms.CharField:
-    """Where operators type their own password again."""
-    return forms.CharField(
-        label=_("あなたのパスワード"),
-        required=required,
-        max_length=128,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text=help_text,
-        error_messages={"required": _("あなたのパスワードを入力してください。")},
-    )
 
 
 def reason_field(help_text: Any = "", *, required: bool = False) -> forms.CharField:

@@ -31,6 +31,12 @@ ACTS = {
     "person.second_factor_set_up": _("自分の二段階認証を設定しました"),
     "person.recovery_codes_renewed": _("自分の回復コードを新しくしました"),
     "shop.role_changed": _("店舗での役割を変更しました"),
+    "application.registered": _("開発者を登録しました"),
+    "application.approved": _("開発者の登録を承認しました"),
+    "application.rejected": _("開発者の登録を却下しました"),
+    "application.closed": _("開発者の登録を終了しました"),
+    "application.keys_issued": _("キーを発行しました"),
+    "application.keys_revoked": _("キーを無効にしました"),
     "shop_rules.changed": _("店舗のキャンセルのルールを変更しました"),
     "report_columns.changed": _("注文レポートの項目を変更しました"),
     "cancellations.buyerreason.added": _("購入者の理由を追加しました"),
@@ -62,6 +68,7 @@ TABLES = {
     "cancellations.buyerreason": "cancellations.BuyerReason",
     "cancellations.closure": "cancellations.Closure",
     "cancellations.policyversion": "cancellations.PolicyVersion",
+    "application": "accounts.Application",
     "mail_text": "events.MailText",
     "order": "orders.Order",
     "shop": "accounts.Membership",
@@ -76,6 +83,10 @@ NAMES = {
     "import": _("取り込み"),
     "deliveries": _("配信"),
     "count": _("件数"),
+    "access_key": _("アクセスキーID"),
+    "scopes": _("許可する操作"),
+    "days": _("有効期間（日）"),
+    "keys_revoked": _("無効になったキー"),
 }
 
 

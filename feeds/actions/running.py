@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 # One step is one transaction: short locks, and a progress that moves.
 LINES_PER_STEP = 200
 LOCK = "feeds_feed"
+# The mail about a finished file, which people may stop (domain 12.2).
+SENDERS_MAIL = "M-24"
 
 
 def enqueue(seller_id: int) -> None:
@@ -97,6 +99,10 @@ def _end(feed: Feed, state: Feed.State, now: datetime) -> None:
                 subject=f"feed:{feed.pk}",
                 payload={"state": state},
                 seller_id=feed.seller_id,
+                # Whoever tries a file out sits at its page.
+                mute=frozenset({"mail_person"}) if feed.is_dry_run else frozenset(),
+                may_silence=SENDERS_MAIL,
+                person_id=feed.submitted_by_id,
             )
         ],
         by=Actor(Role.SYSTEM, Door.FEED),

@@ -55,6 +55,12 @@ DISPUTE_SIGNS = {
     "GRANTED": ("is-ok", "check", gettext_lazy("承認")),
     "REJECTED": ("", "cross", gettext_lazy("却下")),
 }
+APPLICATION_SIGNS = {
+    "PENDING": ("is-info", "clock", gettext_lazy("承認待ち")),
+    "APPROVED": ("is-ok", "check", gettext_lazy("承認済み")),
+    "REJECTED": ("", "cross", gettext_lazy("却下")),
+    "CLOSED": ("", "minus", gettext_lazy("終了")),
+}
 FEED_SIGNS = {
     "IN_QUEUE": ("", "clock", gettext_lazy("待機中")),
     "IN_PROGRESS": ("is-info", "clock", gettext_lazy("処理中")),
@@ -336,6 +342,13 @@ def rate_tag(state: str) -> str:
 def dispute_tag(state: str) -> str:
     """The state of a dispute or a correction."""
     kind, name, words = DISPUTE_SIGNS[state]
+    return _sign(kind, name, str(words))
+
+
+@register.simple_tag
+def application_tag(state: str) -> str:
+    """The state of a registered developer."""
+    kind, name, words = APPLICATION_SIGNS[state]
     return _sign(kind, name, str(words))
 
 

@@ -2,6 +2,7 @@
 
 import time
 from argparse import ArgumentParser
+from datetime import datetime
 from random import Random
 
 from django.conf import settings
@@ -10,16 +11,27 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import actions, queries
-from accounts.models import Membership
+from accounts.developers import issue, register
+from accounts.keys import Keys
+from accounts.models import Membership, Seller, User
+from accounts.rules import Scope
 from cancellations.queries import rules_at
 from metrics.actions import look_at_states, take_missing_snapshots
 from orders.demo import everyday, story
-from orders.demo.cast import Cast
+from orders.demo.cast import Cast, selling
 
 # Published with the demo; the command refuses to make these people anywhere else.
 PASSWORD = "demo-portal-2026"  # noqa: S105 - not a secret
 SEEDLING = "A2SEEDLINGDEMO1"
 RIVAL = "A3RIVALDEMO0001"
+CLIENT_ID = "amzn1.application-oa2-client.demo0001"
+KEYS = Keys(
+    "demo-secret-2026",
+    "Atzr|demo-alice-2026",
+    "AKIADEMOPORTAL000001",
+    "demo-mws-secret-2026",
+    "amzn.mws.demo-alice-2026",
+)
 EVERYDAY_ORDERS = 400
 SAME_SHOP_EVERY_TIME = 2026
 
@@ -53,6 +65,7 @@ class Command(BaseCommand):
         with transaction.atomic():
             now = timezone.now()
             cast = _people(auto_cancel_days=rules_at(now).auto_cancel_days)
+            _register_software(cast.seedling, cast.alice, now=now)
             everyday.trade(cast, orders=options["orders"], now=now)
             told = story.tell(cast, now=now)
             take_missing_snapshots(now=now)
@@ -96,4 +109,29 @@ def _people(*, auto_cancel_days: int) -> Cast:
         olga=actions.enrol_operator(email="olga@operator.example", name="折賀 オルガ", password=PASSWORD),
         auto_cancel_days=auto_cancel_days,
         chance=Random(SAME_SHOP_EVERY_TIME),  # noqa: S311 - no secret is drawn from it
+    )
+
+
+def _register_software(seller: Seller, owner: User, *, now: datetime) -> None:
+    """Let the shop's software in with the keys that are published for the demo."""
+    by = selling(owner)
+    application = register(
+        seller_id=seller.pk,
+        name="在庫管理システム",
+        purpose="注文の取得、キャンセルと出荷通知の送信、注文レポートの取得",
+        contact=owner.email,
+        needs_approval=False,
+        by=by,
+        now=now,
+        client_id=CLIENT_ID,
+    )
+    issue(
+        seller_id=seller.pk,
+        application_id=application.pk,
+        scopes=list(Scope),
+        days=365,
+        newest=0,
+        by=by,
+        now=now,
+        keys=KEYS,
     )

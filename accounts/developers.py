@@ -1,0 +1,200 @@
+"""Registered developers and their keys: register, decide, issue, revoke, close (help page rule 19, domain 14.1).
+
+Every act takes the shop's row first, writes its note into the audit log, and holds from the next request on: a key is
+looked up for each.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from events.actions import audit
+
+from .actors import Actor
+from .keys import Keys, hashed, new_client_id, new_keys, sealed
+from .models import Application, Credential
+from .queries import application_of_shop, live_credentials, lock_seller
+from .rules import MOST_APPLICATIONS, MOST_KEYS, OVERLAP, Scope, Why
+
+
+class Refused(Exception):
+    """The act is not done; `why` says for what reason."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def register(
+    *,
+    seller_id: int,
+    name: str,
+    purpose: str,
+    contact: str,
+    needs_approval: bool,
+    by: Actor,
+    now: datetime,
+    address: str | None = None,
+    client_id: str = "",
+) -> Application:
+    """Register a shop's software as a developer; it waits for an operator if approval is needed.
+
+    Raises Refused(NAME_TAKEN) if an open registration of the shop has this name, Refused(TOO_MANY_APPLICATIONS)
+    beyond 20 open ones, ValueError if no person registers it.
+    """
+    if by.user_id is None:
+        raise ValueError("a person registers software")
+    with transaction.atomic():
+        lock_seller(seller_id)
+        states = Application.State
+        open_ones = Application.objects.filter(seller_id=seller_id, state__in=[states.PENDING, states.APPROVED])
+        names = set(open_ones.values_list("name", flat=True))
+        if name in names:
+            raise Refused(Why.NAME_TAKEN)
+        if len(names) >= MOST_APPLICATIONS:
+            raise Refused(Why.TOO_MANY_APPLICATIONS)
+        application = Application.objects.create(
+            seller_id=seller_id,
+            name=name,
+            purpose=purpose,
+            contact=contact,
+            client_id=client_id or new_client_id(),
+            state=states.PENDING if needs_approval else states.APPROVED,
+            registered_by_id=by.user_id,
+            registered_at=now,
+            decided_at=None if needs_approval else now,
+        )
+        after = {"name": name, "purpose": purpose, "contact": contact, "state": application.state}
+        _note("application.registered", application, by=by, now=now, address=address, after=after)
+    return application
+
+
+def decide(
+    *, application_id: int, grant: bool, reason: str, by: Actor, now: datetime, address: str | None = None
+) -> bool:
+    """Approve or reject a registration; False if it does not wait any more."""
+    with transaction.atomic():
+        application = _locked(application_id)
+        if application.state != Application.State.PENDING:
+            return False
+        state = Application.State.APPROVED if grant else Application.State.REJECTED
+        _end_state(application, state, reason, now)
+        act = "application.approved" if grant else "application.rejected"
+        _note(act, application, by=by, now=now, address=address, reason=reason)
+    return True
+
+
+def close(*, application_id: int, reason: str = "", by: Actor, now: datetime, address: str | None = None) -> bool:
+    """End a registration with all its keys; False if it has ended before."""
+    with transaction.atomic():
+        application = _locked(application_id)
+        if application.state not in {Application.State.PENDING, Application.State.APPROVED}:
+            return False
+        _end_state(application, Application.State.CLOSED, reason, now)
+        ended = Credential.objects.filter(application=application, revoked_at=None).update(revoked_at=now)
+        _note(
+            "application.closed",
+            application,
+            by=by,
+            now=now,
+            address=address,
+            reason=reason,
+            after={"keys_revoked": ended},
+        )
+    return True
+
+
+def issue(
+    *,
+    seller_id: int,
+    application_id: int,
+    scopes: Collection[Scope],
+    days: int,
+    newest: int,
+    by: Actor,
+    now: datetime,
+    address: str | None = None,
+    keys: Keys | None = None,
+) -> Keys:
+    """Issue a new set of keys and return it: it is kept nowhere in plain text.
+
+    Sets that are good already end in 7 days, unless they end before. `newest` is the key of the latest set that the
+    person saw (0 for none), `days` how long the new one is good; `keys` are given only for a demo.
+
+    Raises Application.DoesNotExist if the shop has no such registration, Refused(NOT_APPROVED) unless it is approved,
+    Refused(ISSUED_MEANWHILE) if there is a later set, Refused(TOO_MANY_KEYS) beyond 5 that are good, ValueError if no
+    person issues them.
+    """
+    if by.user_id is None:
+        raise ValueError("a person issues keys")
+    with transaction.atomic():
+        lock_seller(seller_id)
+        application = application_of_shop(seller_id, application_id)
+        if application is None:
+            raise Application.DoesNotExist
+        if application.state != Application.State.APPROVED:
+            raise Refused(Why.NOT_APPROVED)
+        latest = application.credentials.order_by("-pk").values_list("pk", flat=True).first() or 0
+        if latest != newest:
+            raise Refused(Why.ISSUED_MEANWHILE)
+        good = live_credentials(application, now=now)
+        if good.count() >= MOST_KEYS:
+            raise Refused(Why.TOO_MANY_KEYS)
+        good.filter(expires_at__gt=now + OVERLAP).update(expires_at=now + OVERLAP)
+        made = keys or new_keys()
+        credential = Credential.objects.create(
+            application=application,
+            seller_id=seller_id,
+            scopes=sorted(scopes),
+            client_secret_hash=hashed(made.client_secret),
+            refresh_token_hash=hashed(made.refresh_token),
+            access_key=made.access_key,
+            sealed_secret_key=sealed(made.secret_key),
+            auth_token_hash=hashed(made.auth_token),
+            issued_by_id=by.user_id,
+            issued_at=now,
+            expires_at=now + timedelta(days=days),
+        )
+        after = {"access_key": made.access_key, "scopes": credential.scopes, "days": days}
+        _note("application.keys_issued", application, by=by, now=now, address=address, after=after)
+    return made
+
+
+def revoke(*, seller_id: int, credential_id: int, by: Actor, now: datetime, address: str | None = None) -> bool:
+    """Let a set of keys be good for nothing any more; False if the shop has none of this key that is not revoked."""
+    with transaction.atomic():
+        lock_seller(seller_id)
+        found = Credential.objects.select_related("application__seller").filter(
+            seller_id=seller_id, pk=credential_id, revoked_at=None
+        )
+        credential = found.first()
+        if credential is None:
+            return False
+        found.update(revoked_at=now)
+        _note(
+            "application.keys_revoked",
+            credential.application,
+            by=by,
+            now=now,
+            address=address,
+            after={"access_key": credential.access_key},
+        )
+    return True
+
+
+def _locked(application_id: int) -> Application:
+    """A registration under its shop's lock, which everything about keys takes first."""
+    found = Application.objects.select_related("seller")
+    lock_seller(found.get(pk=application_id).seller_id)
+    return found.get(pk=application_id)
+
+
+def _end_state(application: Application, state: str, reason: str, now: datetime) -> None:
+    application.state, application.decided_at, application.decision_reason = state, now, reason
+    application.save(update_fields=["state", "decided_at", "decision_reason"])
+
+
+def _note(act: str, application: Application, *, by: Actor, now: datetime, address: str | None, **more) -> None:
+    subject = f"{application.seller.merchant_id} {application.name}"[:100]
+    audit(act=act, by=by, now=now, subject=subject, address=address, **more)

@@ -1,0 +1,44 @@
+"""Order reports and their timetables of all shops in the admin: what waits, what failed, what comes next."""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin import ReadOnlyAdmin
+
+from .models import Report, ReportSchedule
+from .queries import UNFINISHED
+
+
+class Unfinished(admin.SimpleListFilter):
+    """Those that a worker has still to make (index `reports_to_make`), or all."""
+
+    title = _("状態")
+    parameter_name = "state"
+
+    def lookups(self, request, model_admin):
+        return [("unfinished", _("作成が終わっていないもの"))]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(state__in=UNFINISHED) if self.value() == "unfinished" else queryset
+
+
+@admin.register(Report)
+class ReportAdmin(ReadOnlyAdmin):
+    """What shops have ordered, the latest first."""
+
+    list_display = ["ordered_at", "seller", "kind", "state", "rows", "ordered_by", "finished_at"]
+    list_filter = [Unfinished]
+    list_select_related = ["seller", "ordered_by"]
+    search_fields = ["seller__merchant_id__exact"]
+    search_help_text = _("出品者ID")
+
+
+@admin.register(ReportSchedule)
+class ReportScheduleAdmin(ReadOnlyAdmin):
+    """Reports that are ordered by themselves, the next one first."""
+
+    list_display = ["next_at", "seller", "kind", "every", "hour", "made_by"]
+    list_select_related = ["seller", "made_by"]
+    search_fields = ["seller__merchant_id__exact"]
+    search_help_text = _("出品者ID")
+    ordering = ["next_at", "id"]
