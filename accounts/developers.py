@@ -66,7 +66,8 @@ def register(
             decided_at=None if needs_approval else now,
         )
         after = {"name": name, "purpose": purpose, "contact": contact, "state": application.state}
-        _note("application.registered", application, by=by, now=now, address=address, after=after)
+        subject = _called(application)
+        audit(act="application.registered", by=by, now=now, subject=subject, address=address, after=after)
     return application
 
 
@@ -80,8 +81,14 @@ def decide(
             return False
         state = Application.State.APPROVED if grant else Application.State.REJECTED
         _end_state(application, state, reason, now)
-        act = "application.approved" if grant else "application.rejected"
-        _note(act, application, by=by, now=now, address=address, reason=reason)
+        audit(
+            act="application.approved" if grant else "application.rejected",
+            by=by,
+            now=now,
+            subject=_called(application),
+            reason=reason,
+            address=address,
+        )
     return True
 
 
@@ -93,14 +100,14 @@ def close(*, application_id: int, reason: str = "", by: Actor, now: datetime, ad
             return False
         _end_state(application, Application.State.CLOSED, reason, now)
         ended = Credential.objects.filter(application=application, revoked_at=None).update(revoked_at=now)
-        _note(
-            "application.closed",
-            application,
+        audit(
+            act="application.closed",
             by=by,
             now=now,
-            address=address,
+            subject=_called(application),
             reason=reason,
             after={"keys_revoked": ended},
+            address=address,
         )
     return True
 
@@ -157,7 +164,8 @@ def issue(
             expires_at=now + timedelta(days=days),
         )
         after = {"access_key": made.access_key, "scopes": credential.scopes, "days": days}
-        _note("application.keys_issued", application, by=by, now=now, address=address, after=after)
+        subject = _called(application)
+        audit(act="application.keys_issued", by=by, now=now, subject=subject, address=address, after=after)
     return made
 
 
@@ -172,13 +180,13 @@ def revoke(*, seller_id: int, credential_id: int, by: Actor, now: datetime, addr
         if credential is None:
             return False
         found.update(revoked_at=now)
-        _note(
-            "application.keys_revoked",
-            credential.application,
+        audit(
+            act="application.keys_revoked",
             by=by,
             now=now,
-            address=address,
+            subject=_called(credential.application),
             after={"access_key": credential.access_key},
+            address=address,
         )
     return True
 
@@ -195,6 +203,6 @@ def _end_state(application: Application, state: str, reason: str, now: datetime)
     application.save(update_fields=["state", "decided_at", "decision_reason"])
 
 
-def _note(act: str, application: Application, *, by: Actor, now: datetime, address: str | None, **more) -> None:
-    subject = f"{application.seller.merchant_id} {application.name}"[:100]
-    audit(act=act, by=by, now=now, subject=subject, address=address, **more)
+def _called(application: Application) -> str:
+    """How the audit log names a registration: by shop and software."""
+    return f"{application.seller.merchant_id} {application.name}"[:100]

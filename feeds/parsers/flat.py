@@ -1,4 +1,4 @@
-"""Flat feeds: cells separated by tabs and never quoted, below a line of column names (flat-files 1, 3.1, 4.1, 5.1)."""
+"""Flat feeds: cells separated by tabs, below a line of column names (flat-files 1, 3.1, 4.1, 5.1)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from itertools import islice
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
-from orders.files import numbered
+from orders.files import numbered, unquoted
 from orders.files.encoding import Unreadable, encoding_of
 from orders.files.rows import STRANGE, BadCell, Cells, plain, shown, without_marks
 
@@ -118,7 +118,7 @@ class FeedFile:
     def __init__(self, content: BinaryIO, kind: Kind, *, zone: ZoneInfo) -> None:
         self.encoding = encoding_of(content)
         self._layout, self._zone = LAYOUTS[kind], zone
-        lines = numbered(content, self.encoding)
+        lines = unquoted(numbered(content, self.encoding))
         names = _find_header(lines, kind)
         known = {*self._layout.required, *self._layout.optional}
         self.ignored = [name for name in names if name and name not in known | PASSED_OVER]

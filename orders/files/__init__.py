@@ -2,14 +2,16 @@
 
 Three layouts of order reports are read, recognised by their header: `unshipped` (with prices), `actionable`
 (with promise dates and shipped quantities) and `all-orders` (every status, no people). Cells are separated by
-tabs and never quoted. A file that cannot be read as a whole raises `Unreadable`; a line that cannot be read
-becomes a `BadLine`; nothing else leaves this package.
+tabs; quotes are ordinary characters, unless a spreadsheet put them around every text of the file. A file that cannot
+be read as a whole raises `Unreadable`; a line that cannot be read becomes a `BadLine`; nothing else leaves this
+package.
 """
 
 import codecs
+import csv
 import io
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import BinaryIO
 
 from .encoding import BLOCK, ENCODINGS, Unreadable, encoding_of
@@ -48,7 +50,7 @@ class OrderFile:
 
     def __init__(self, content: BinaryIO, *, encoding: str = "auto") -> None:
         self.encoding = encoding_of(content, encoding)
-        self._lines = numbered(content, self.encoding)
+        self._lines = unquoted(numbered(content, self.encoding))
         self._names = _find_header(self._lines)
         self.layout = _layout_of(self._names)
         self.ignored = [name for name in self._names if name and name not in READ | PASSED_OVER]
@@ -105,6 +107,29 @@ def numbered(content: BinaryIO, encoding: str) -> Iterator[tuple[int, str]]:
                 yield number, line
         if len(rest) > LONGEST_LINE:
             raise Unreadable("LINE_TOO_LONG", line=number + 1, limit=LONGEST_LINE)
+
+
+def unquoted(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The lines as they are; of a file whose very first cell is quoted, without the quotes.
+
+    Spreadsheets can be told to quote every text, the names of the columns, too. A line that cannot be read so is left
+    as it stands, and refused where it is read.
+    """
+    first = next(lines, None)
+    if first is None:
+        return iter(())
+    whole = chain([first], lines)
+    cell = first[1].split("\t", 1)[0].strip()
+    is_quoted = len(cell) > 1 and cell.startswith('"') and cell.endswith('"')
+    return ((number, _without_quotes(line)) for number, line in whole) if is_quoted else whole
+
+
+def _without_quotes(line: str) -> str:
+    try:
+        (cells,) = csv.reader([line], delimiter="\t", strict=True)
+    except (csv.Error, ValueError):
+        return line
+    return "\t".join(cell.replace("\t", " ") for cell in cells)
 
 
 def _find_header(lines: Iterator[tuple[int, str]]) -> list[str]:

@@ -11,6 +11,7 @@ from django.urls import resolve, reverse
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
+from accounts.developers import register
 from accounts.models import Membership
 from cancellations.models import BuyerReason, Closure
 from metrics.actions import Evidence, open_dispute
@@ -145,6 +146,19 @@ def dispute(cast: Cast, admin: Client) -> Form:
     }
 
 
+def registration(cast: Cast, admin: Client) -> Form:
+    made = register(
+        seller_id=cast.shop.pk,
+        name="在庫管理",
+        purpose="注文の取得",
+        contact=cast.alice.email,
+        needs_approval=True,
+        by=cast.seller,
+        now=LATER,
+    )
+    return reverse("admin:accounts_application_act", args=[made.pk, "approve"]), dict(PASSWORD)
+
+
 def mail_text(cast: Cast, admin: Client) -> Form:
     return written(admin, "events_mailtext_edit", "m01", "ja", subject="件名")
 
@@ -175,6 +189,7 @@ FORMS: dict[str, Callable[[Cast, Client], Form]] = {
     "closure": closure,
     "new closure": new_closure,
     "dispute": dispute,
+    "registration": registration,
     "mail text": mail_text,
     "preview": preview,
     "order file": order_file,

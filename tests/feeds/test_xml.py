@@ -2,10 +2,13 @@
 
 import io
 from decimal import Decimal
+from xml.sax.saxutils import escape
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.urls import reverse
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
 from cancellations.models import Cancellation
@@ -242,3 +245,56 @@ def test_a_rejected_feed_has_a_report_of_message_0(cast: Cast, carried_out, clie
     report = etree.fromstring(b"".join(answer.streaming_content)).find("Message/ProcessingReport")
     assert report.findtext("StatusCode") == "Rejected"
     assert (report.findtext("Result/MessageID"), report.findtext("Result/ResultMessageCode")) == ("0", "5000")
+
+
+# --- anything at all ----------------------------------------------------------------------------------------
+
+NAMES = st.sampled_from(
+    [
+        "AmazonEnvelope", "Header", "MerchantIdentifier", "MessageType", "Message", "MessageID",
+        "OrderAcknowledgement", "OrderAdjustment", "OrderFulfillment", "AmazonOrderID", "StatusCode", "Item",
+        "AmazonOrderItemCode", "CancelReason", "AdjustedItem", "AdjustmentReason", "ItemPriceAdjustments",
+        "Component", "Type", "Amount", "QuantityCancelled", "FulfillmentDate", "FulfillmentData", "CarrierCode",
+        "CarrierName", "ShippingMethod", "ShipperTrackingNumber", "Quantity", "x",
+    ]
+)  # fmt: skip
+WORDS = st.one_of(
+    st.sampled_from(
+        ["1", "0", "-1", "250-1234567-1234567", "05015851154158", "Failure", "Success", "NoInventory", "Principal",
+         "2026-07-01", "2026-07-01T00:00:00Z", "Other", "999999999999", "OrderAcknowledgement", "&lt;", "＝"]
+    ),
+    st.text(max_size=8).map(escape),
+)  # fmt: skip
+
+
+def element(name: str, inside: str) -> str:
+    return f"<{name}>{inside}</{name}>"
+
+
+TREES = st.recursive(
+    st.builds(element, NAMES, WORDS),
+    lambda children: st.builds(element, NAMES, st.lists(children, max_size=4).map("".join)),
+    max_leaves=12,
+)
+
+
+@pytest.mark.parametrize("kind", Kind)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_xml_at_all_raises_anything_but_unreadable(kind, data):
+    message = TREES.map(
+        lambda tree: envelope(None, kind, tree, ids=[data.draw(st.sampled_from(["1", "0", "x", "9" * 30]))])
+    )
+    content = data.draw(
+        st.one_of(
+            message,
+            TREES.map(lambda tree: tree.encode()),
+            st.binary(max_size=200).map(lambda noise: b"<?xml version='1.0'?>" + noise),
+        )
+    )
+    try:
+        feed = read_feed(io.BytesIO(content), kind, zone=ZoneInfo("Asia/Tokyo"))
+    except Unreadable:
+        return
+    assert feed.rows
+    assert {row.line for row in feed.rows} <= set(feed.records)

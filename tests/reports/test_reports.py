@@ -15,6 +15,7 @@ from orders import import_records as records
 from orders import imports
 from orders.models import Order, OrderItem, Recipient
 from orders.queries import zone
+from reports import actions
 from reports.actions import (
     AlreadyThere,
     TooLong,
@@ -29,7 +30,7 @@ from reports.actions import (
 from reports.layouts import OPTIONAL, layout_of
 from reports.models import Report, ReportDocument
 from reports.rules import Encoding, Every, Kind, next_run, period_of, period_of_run
-from tests import factories
+from tests import factories, office
 from tests.books import counted_statements, nothing_changes
 from tests.cast import LATER, NOON, Cast, lines_of
 
@@ -363,6 +364,63 @@ def test_a_shop_has_a_timetable_once_and_ends_its_own_alone(cast: Cast):
     assert end_schedule(seller_id=cast.shop.pk, schedule_id=made.pk) is True
 
 
+def test_a_long_report_says_beside_its_transaction_how_far_it_is(cast: Cast, made, monkeypatch):
+    kept: list[int] = []
+
+    class Cursor:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            return False
+
+        def execute(self, sql, values):
+            kept.append(values[0])
+
+    class Beside:
+        is_open = True
+
+        def cursor(self):
+            return Cursor()
+
+        def close(self):
+            self.is_open = False
+
+    beside = Beside()
+    monkeypatch.setattr("reports.actions.connections.create_connection", lambda alias: beside)
+    monkeypatch.setattr("reports.actions.ROWS_IN_A_MOMENT", 20)
+    cast.orders(40)
+    made(Kind.UNSHIPPED)
+    assert kept == sorted(set(kept))
+    assert kept[0] >= 5
+    assert 90 <= kept[-1] <= 99
+    assert not beside.is_open
+    monkeypatch.setattr("reports.actions.ROWS_IN_A_MOMENT", 41)
+    kept.clear()
+    made(Kind.UNSHIPPED)
+    assert kept == []
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_as_many_rows_are_counted_as_are_written(cast: Cast, made, kind):
+    seen = []
+    order = cast.order(2, 1)
+    cast.order(3)
+    cast.cancel(order, units={lines_of(order)[1]: 1})
+    count = actions._Progress.passed
+
+    def passed(progress, rows):
+        count(progress, rows)
+        seen.append((progress.expected, progress.rows))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(actions._Progress, "passed", passed)
+        made(kind)
+    expected, written = seen[-1]
+    assert expected == written - 1, "the header is no row"
+    assert expected
+
+
 # --- round trip ---------------------------------------------------------------------------------------------
 
 
@@ -402,6 +460,16 @@ def test_a_report_read_back_gives_the_same_orders(cast: Cast, made, encoding):
     assert list(Recipient.objects.order_by("order__number").values_list(*people)) == kept["people"]
     again = taken_over(cast, content)
     assert (again.orders_created, again.orders_updated, again.orders_unchanged) == (0, 0, 2)
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_a_report_that_a_spreadsheet_opened_and_saved_reads_back_the_same(cast: Cast, made, tmp_path, encoding):
+    cast.order(1, items=[factories.item('見本「①」 "A"', price=1980, sku="0012", quantity=3)])
+    cast.order(2, 1)
+    charset = {Encoding.UTF_8: office.UTF_8, Encoding.CP932: office.CP932}[encoding]
+    again = office.opened_and_saved(tmp_path, made(Kind.UNSHIPPED, encoding=encoding), charset=charset)
+    done = taken_over(cast, again)
+    assert (done.orders_created, done.orders_updated, done.orders_unchanged, done.lines_refused) == (0, 0, 2, 0)
 
 
 @pytest.mark.parametrize("kind", [Kind.ACTIONABLE, Kind.ALL_BY_ORDER_DATE])

@@ -22,6 +22,7 @@ from .cast import (
     Body,
 )
 
+OWNERS = frozenset({OWNER, OTHER_SELLER, BOTH})
 READ = frozenset({"GET", "HEAD"})
 POST = frozenset({"POST"})
 ALL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
@@ -102,9 +103,13 @@ ACCESS = {
     "seller:figures": page(SHOP_PEOPLE, read=204),
     "seller:orders": page(SHOP_PEOPLE),
     "seller:settings": page(SHOP_PEOPLE, methods=READ | POST, done=200),
-    "seller:people": page({OWNER, OTHER_SELLER, BOTH}, methods=READ | POST, done=200),
+    "seller:people": page(OWNERS, methods=READ | POST, done=200),
+    "seller:developer": page(OWNERS, methods=READ | POST, done=200),
+    "seller:application": Rule(OWNERS, READ | POST, done=200, row="application", owners=frozenset({OWNER})),
+    "seller:application-end": Rule(OWNERS, READ | POST, row="application", owners=frozenset({OWNER})),
+    "seller:keys-end": Rule(OWNERS, READ | POST, row="keys", owners=frozenset({OWNER})),
     "seller:notifications": page(SHOP_PEOPLE, methods=READ | POST),
-    "seller:rules": page({OWNER, OTHER_SELLER, BOTH}, methods=READ | POST, done=200),
+    "seller:rules": page(OWNERS, methods=READ | POST, done=200),
     "seller:order": of_seller("asked"),
     "seller:order-cancel": of_seller("asked", acts=cast.cancel_body),
     "seller:order-cancel-items": of_seller("waiting", acts=cast.cancel_items_body),
@@ -190,6 +195,7 @@ def admin_access() -> dict[str, frozenset[str]]:
         "admin:metrics_dispute_file": operator,
         "admin:metrics_ratestate_rehearse": operator,
         "admin:accounts_user_reset_second_factor": operator,
+        "admin:accounts_application_act": operator,
         "admin:events_sentmail_html": operator,
         "admin:events_mailtext_edit": operator,
         "admin:events_mailtext_preview": operator,

@@ -15,8 +15,10 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.actors import Actor
+from accounts.developers import issue, register
 from accounts.models import Membership, Seller, User
 from accounts.passwords import link_for
+from accounts.rules import Scope
 from cancellations.actions import CancelTarget, RequestTarget, cancel, request_cancellation, start_bulk
 from cancellations.policy import Interlock, Reason
 from feeds.actions import run_feeds, submit
@@ -161,6 +163,26 @@ def gather() -> Cast:
         by=by,
         now=now,
     ).pk
+    software = register(
+        seller_id=seller.pk,
+        name="在庫管理",
+        purpose="注文の取得",
+        contact="alice@seller.example",
+        needs_approval=False,
+        by=by,
+        now=now,
+    )
+    issue(
+        seller_id=seller.pk,
+        application_id=software.pk,
+        scopes=[Scope.ORDERS_READ],
+        days=90,
+        newest=0,
+        by=by,
+        now=now,
+    )
+    cast.rows["application"] = software.pk
+    cast.rows["keys"] = (software.pk, software.credentials.get().pk)
     cast.rows["feed-kind"] = "ORDER_CANCELLATION"
     cast.rows["link"] = link_for(people[BUYER], now=now)
     return cast

@@ -12,7 +12,11 @@ from django.core.management.base import BaseCommand
 from sellercentral.bootstrap import ROOT
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-DEBIAN_PACKAGES = ("chromium", "fonts-ipafont-gothic")
+# What tests need of the machine, by the program: Debian's packages of it.
+DEBIAN_PACKAGES = {
+    "chromium": ("chromium", "fonts-ipafont-gothic"),
+    "soffice": ("libreoffice-calc-nogui",),
+}
 # Two workers keep two cores busy; more of them wait for the same PostgreSQL and the same browser.
 MOST_WORKERS = 4
 
@@ -35,6 +39,7 @@ def run_pytest(arguments: list[str]) -> NoReturn:
     """Become pytest, so that signals and its exit status need no passing on."""
     if browser := find_browser():
         os.environ["CHROMIUM"] = browser
+    install_office()
     os.chdir(ROOT)
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "pytest", *_workers(arguments), *arguments])
@@ -45,7 +50,7 @@ def find_browser() -> str:
     for name in (os.environ.get("CHROMIUM", ""), *BROWSERS):
         if name and (place := shutil.which(name)):
             return place
-    if _installed_by_apt() and (place := shutil.which("chromium")):
+    if _installed_by_apt("chromium") and (place := shutil.which("chromium")):
         return place
     print("Chromium is not here; playwright installs its own.", file=sys.stderr, flush=True)
     if subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False).returncode == 0:
@@ -53,13 +58,20 @@ def find_browser() -> str:
     sys.exit("No Chromium for the browser tests: install one, or name it in CHROMIUM.")
 
 
-def _installed_by_apt() -> bool:
+def install_office() -> None:
+    """Install LibreOffice, whose files some tests read; where that fails, those tests say so."""
+    if not shutil.which("soffice") and not (_installed_by_apt("soffice") and shutil.which("soffice")):
+        print("LibreOffice is not here: install it for the tests of its files.", file=sys.stderr, flush=True)
+
+
+def _installed_by_apt(program: str) -> bool:
     if not shutil.which("apt-get") or not Path("/etc/debian_version").exists():
         return False
     become_root = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    print("Installing Chromium for the browser tests (116 MB)", file=sys.stderr, flush=True)
+    packages = DEBIAN_PACKAGES[program]
+    print(f"Installing {packages[0]} for the tests (once)", file=sys.stderr, flush=True)
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for arguments in (["update", "-q"], ["install", "-yq", "--no-install-recommends", *DEBIAN_PACKAGES]):
+    for arguments in (["update", "-q"], ["install", "-yq", "--no-install-recommends", *packages]):
         try:
             run = subprocess.run(
                 [*become_root, "apt-get", *arguments], env=environment, capture_output=True, text=True, check=False
