@@ -7,7 +7,7 @@ from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import expect
 
-from accounts.models import User
+from accounts.models import Credential, User
 from cancellations.actions import RequestTarget, request_cancellation
 from cancellations.models import Cancellation, CancellationRequest
 from shipments.actions import ConfirmTarget, confirm_shipment
@@ -187,6 +187,28 @@ def test_seller_changes_a_colleagues_role(floor, at):
     seller.press("保存")
     seller.is_told()
     assert floor.rei.memberships.get().role == "ORDER_STAFF"
+
+
+def test_owner_registers_software_issues_its_keys_and_revokes_them(floor, at):
+    seller = at(floor.alice, "/seller/settings/developer/")
+    seller.fill("ソフトウェアの名前", "在庫管理システム")
+    seller.fill("利用目的", "注文の取得")
+    seller.press("登録する")
+    seller.is_told()
+    seller.tick("注文とキャンセルリクエストの参照")
+    seller.tick("ファイル（フィード）の送信")
+    seller.fill("あなたのパスワード", PASSWORD)
+    seller.press("キーを発行する")
+    expect(seller.page.get_by_role("heading", name=seller.words("新しいキー"), exact=True)).to_be_visible()
+    keys = Credential.objects.get()
+    expect(seller.page.get_by_text(keys.access_key)).to_be_visible()
+    seller.press("保管しました。続ける", role="link")
+    seller.use(seller.page.get_by_role("main").locator('a[href*="/keys/"]'))
+    seller.press("キーを無効にする")
+    seller.is_told()
+    keys.refresh_from_db()
+    assert set(keys.scopes) == {"orders:read", "feeds"}
+    assert keys.revoked_at
 
 
 def test_buyer_refuses_unimportant_messages(floor, at):

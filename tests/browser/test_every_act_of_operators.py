@@ -8,11 +8,13 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.sync_api import expect
 
 from accounts import second_factor
+from accounts.developers import register
 from accounts.models import Membership, Seller, User
 from cancellations.models import BuyerReason, Cancellation, PolicyVersion
 from events.models import Delivery, MailText
 from orders.models import Import, Order
 from sellercentral.bootstrap import ROOT
+from tests import factories
 from tests.browser.hand import Hand
 from tests.factories import PASSWORD, item
 
@@ -206,6 +208,25 @@ def test_suspends_somebody(floor, at):
     is_told(operator)
     floor.rei.refresh_from_db()
     assert not floor.rei.is_active
+
+
+def test_approves_a_registered_developer(floor, at):
+    made = register(
+        seller_id=floor.shop.pk,
+        name="在庫管理",
+        purpose="注文の取得",
+        contact=floor.alice.email,
+        needs_approval=True,
+        by=factories.seller_actor(floor.alice),
+        now=timezone.now(),
+    )
+    operator = at(floor.olga, f"/admin/accounts/application/{made.pk}/change/")
+    operator.press("登録を承認する", role="link")
+    prove(operator)
+    operator.press("登録を承認する")
+    is_told(operator)
+    made.refresh_from_db()
+    assert made.state == "APPROVED"
 
 
 def test_takes_a_lost_second_factor_away(floor, at):

@@ -18,8 +18,10 @@ from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import Page
 
-from accounts.models import LoginAttempt, User
+from accounts.developers import issue, register, revoke
+from accounts.models import Credential, LoginAttempt, User
 from accounts.passwords import link_for
+from accounts.rules import Scope
 from cancellations import actions as cancelling
 from cancellations.actions import CancelTarget, DeclineTarget, RequestTarget
 from cancellations.models import Closure, PolicyVersion
@@ -242,7 +244,12 @@ def pages(floor) -> list[tuple[User | None, str]]:
     some_reports(floor)
     of_seller += ["/seller/orders/report/", "/seller/orders/report/columns/"]
     of_seller += ["/seller/feeds/", *(f"/seller/feeds/{each}/" for each in some_feeds(floor, plain, shipped))]
+    software, keys = some_software(floor)
     of_seller += [
+        "/seller/settings/developer/",
+        f"/seller/settings/developer/{software}/",
+        f"/seller/settings/developer/{software}/end/",
+        f"/seller/settings/developer/{software}/keys/{keys}/end/",
         "/seller/settings/",
         "/seller/settings/people/",
         "/seller/settings/rules/",
@@ -307,6 +314,23 @@ def some_reports(floor) -> None:
     schedule_report(every=Every.WEEK, hour=9, **given)
 
 
+def some_software(floor) -> tuple[int, int]:
+    """Registered, with keys that work and keys that do not any more."""
+    if known := Credential.objects.order_by("pk").last():
+        return known.application_id, known.pk
+    given = {"seller_id": floor.shop.pk, "by": factories.seller_actor(floor.alice), "now": timezone.now()}
+    software = register(
+        name="在庫管理システム", purpose="注文の取得", contact=floor.alice.email, needs_approval=False, **given
+    )
+    newest = 0
+    for _ in range(2):
+        issue(application_id=software.pk, scopes=list(Scope), days=90, newest=newest, **given)
+        newest = software.credentials.order_by("-pk").first().pk
+    first = software.credentials.order_by("pk").first()
+    revoke(credential_id=first.pk, **given)
+    return software.pk, newest
+
+
 def pages_of_operators(floor, order) -> list[str]:
     """The desk: every list, one row of each, every form and every act on an order."""
     floor.mails()
@@ -348,6 +372,7 @@ def pages_of_operators(floor, order) -> list[str]:
         reverse("admin:accounts_user_change", args=[floor.alice.pk]),
         reverse("admin:auth_user_password_change", args=[floor.alice.pk]),
         reverse("admin:accounts_user_reset_second_factor", args=[floor.alice.pk]),
+        reverse("admin:accounts_application_act", args=[some_software(floor)[0], "close"]),
         reverse("admin:metrics_dispute_decide", args=[Dispute.objects.get().pk]),
         f"{reverse('admin:metrics_ratestate_rehearse')}?rate_target=5&rate_watch=1&rate_min_orders=1",
         f"{reverse('admin:orders_order_changelist')}?q=zzz",

@@ -218,6 +218,7 @@ def admin_address(name: str, row_of, cast: Cast) -> str:
         "admin:metrics_dispute_decide": [cast.rows["dispute"]],
         "admin:metrics_dispute_file": list(cast.rows["dispute-file"]),
         "admin:events_delivery_retry": [row_of(models["events_delivery"])],
+        "admin:accounts_application_act": [cast.rows["application"], "close"],
         "admin:accounts_user_reset_second_factor": [cast.people[OWNER].pk],
         "admin:events_sentmail_html": [row_of(SentMail)],
         "admin:events_mailtext_edit": ["m04", "ja"],

@@ -53,8 +53,8 @@ class FieldsOf(HTMLParser):
 def address_of(cast: Cast, name: str) -> str:
     """Where the form is sent."""
     rule = ACCESS[name]
-    about = [cast.orders[rule.order].number] if rule.order else []
-    return reverse(name, args=[cast.rows[rule.row]] if rule.row else about)
+    about = cast.rows[rule.row] if rule.row else [cast.orders[rule.order].number] if rule.order else []
+    return reverse(name, args=about if isinstance(about, tuple | list) else [about])
 
 
 def body_of(cast: Cast, name: str) -> dict[str, str]:
