@@ -276,7 +276,10 @@ class Credential(models.Model):
         Application, models.PROTECT, related_name="credentials", db_index=False, verbose_name=_("開発者の登録")
     )
     seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", verbose_name=_("出品者"))
-    scopes = ArrayField(models.CharField(max_length=20, choices=[(each.value, each.value) for each in Scope]))
+    scopes = ArrayField(
+        models.CharField(max_length=20, choices=[(each.value, each.value) for each in Scope]),
+        verbose_name=_("許可する操作"),
+    )
     client_secret_hash = models.CharField(max_length=64, unique=True)
     refresh_token_hash = models.CharField(max_length=64, unique=True)
     access_key = models.CharField(_("アクセスキーID"), max_length=32, unique=True)

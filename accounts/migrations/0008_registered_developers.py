@@ -90,6 +90,7 @@ class Migration(migrations.Migration):
                             max_length=20,
                         ),
                         size=None,
+                        verbose_name="許可する操作",
                     ),
                 ),
                 ("client_secret_hash", models.CharField(max_length=64, unique=True)),

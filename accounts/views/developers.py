@@ -1,5 +1,6 @@
 """開発者とキー: a shop's OWNERs register software, issue its keys, and end both (help page rule 19, domain 14.1)."""
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from django.contrib import messages
@@ -7,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 from django.views.decorators.http import require_http_methods
@@ -96,17 +98,21 @@ def application(request: ShopRequest, application_id: int) -> HttpResponse:
                 "merchant": found.seller.merchant_id,
             }
             return render(request, "accounts/developer_keys.html", context)
-    words = {scope.value: label for scope, label in SCOPES}
     soon = now + ENDS_SOON
     context = {
         "here": "settings",
         "application": found,
-        "keys": [(each, [words[scope] for scope in each.scopes], each.expires_at <= soon) for each in issued],
+        "keys": [(each, _operations(each.scopes), each.expires_at <= soon) for each in issued],
         "form": form,
         "now": now,
         "overlap": OVERLAP.days,
     }
     return render(request, "accounts/developer_application.html", context)
+
+
+def _operations(scopes: Collection[str]) -> list[Promise]:
+    """What keys are good for, in the words and the order of the form."""
+    return [words for scope, words in SCOPES if scope in scopes]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
