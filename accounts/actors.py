@@ -24,6 +24,7 @@ class Door(StrEnum):
     PAYMENT = "PAYMENT"
     RULES = "RULES"
     FEED = "FEED"
+    API = "API"
 
 
 @dataclass(frozen=True, slots=True)

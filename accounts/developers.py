@@ -7,12 +7,14 @@ looked up for each.
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
+from cryptography.fernet import InvalidToken
 from django.db import transaction
+from django.views.decorators.debug import sensitive_variables
 
 from events.actions import audit
 
 from .actors import Actor
-from .keys import Keys, hashed, new_client_id, new_keys, sealed
+from .keys import Keys, hashed, new_client_id, new_keys, resealed, sealed
 from .models import Application, Credential
 from .queries import application_of_shop, live_credentials, lock_seller
 from .rules import MOST_APPLICATIONS, MOST_KEYS, OVERLAP, Scope, Why
@@ -66,8 +68,8 @@ def register(
             decided_at=None if needs_approval else now,
         )
         after = {"name": name, "purpose": purpose, "contact": contact, "state": application.state}
-        subject = _called(application)
-        audit(act="application.registered", by=by, now=now, subject=subject, address=address, after=after)
+        shop = application.merchant_id
+        audit(act="application.registered", by=by, now=now, subject=shop, address=address, after=after)
     return application
 
 
@@ -79,14 +81,16 @@ def decide(
         application = _locked(application_id)
         if application.state != Application.State.PENDING:
             return False
-        state = Application.State.APPROVED if grant else Application.State.REJECTED
-        _end_state(application, state, reason, now)
+        application.state = Application.State.APPROVED if grant else Application.State.REJECTED
+        application.decided_at, application.decision_reason = now, reason
+        application.save(update_fields=["state", "decided_at", "decision_reason"])
         audit(
             act="application.approved" if grant else "application.rejected",
             by=by,
             now=now,
-            subject=_called(application),
+            subject=application.merchant_id,
             reason=reason,
+            after={"name": application.name, "state": application.state},
             address=address,
         )
     return True
@@ -96,22 +100,25 @@ def close(*, application_id: int, reason: str = "", by: Actor, now: datetime, ad
     """End a registration with all its keys; False if it has ended before."""
     with transaction.atomic():
         application = _locked(application_id)
-        if application.state not in {Application.State.PENDING, Application.State.APPROVED}:
+        if not application.is_open:
             return False
-        _end_state(application, Application.State.CLOSED, reason, now)
+        application.state, application.closed_at = Application.State.CLOSED, now
+        application.decision_reason = reason or application.decision_reason
+        application.save(update_fields=["state", "closed_at", "decision_reason"])
         ended = Credential.objects.filter(application=application, revoked_at=None).update(revoked_at=now)
         audit(
             act="application.closed",
             by=by,
             now=now,
-            subject=_called(application),
+            subject=application.merchant_id,
             reason=reason,
-            after={"keys_revoked": ended},
+            after={"name": application.name, "state": application.state, "keys_revoked": ended},
             address=address,
         )
     return True
 
 
+@sensitive_variables()
 def issue(
     *,
     seller_id: int,
@@ -161,11 +168,17 @@ def issue(
             auth_token_hash=hashed(made.auth_token),
             issued_by_id=by.user_id,
             issued_at=now,
+            lifetime=days,
             expires_at=now + timedelta(days=days),
         )
-        after = {"access_key": made.access_key, "scopes": credential.scopes, "days": days}
-        subject = _called(application)
-        audit(act="application.keys_issued", by=by, now=now, subject=subject, address=address, after=after)
+        after = {
+            "name": application.name,
+            "access_key": made.access_key,
+            "scopes": credential.scopes,
+            "days": days,
+        }
+        shop = application.merchant_id
+        audit(act="application.keys_issued", by=by, now=now, subject=shop, address=address, after=after)
     return made
 
 
@@ -184,8 +197,8 @@ def revoke(*, seller_id: int, credential_id: int, by: Actor, now: datetime, addr
             act="application.keys_revoked",
             by=by,
             now=now,
-            subject=_called(credential.application),
-            after={"access_key": credential.access_key},
+            subject=credential.application.merchant_id,
+            after={"name": credential.application.name, "access_key": credential.access_key},
             address=address,
         )
     return True
@@ -198,11 +211,17 @@ def _locked(application_id: int) -> Application:
     return found.get(pk=application_id)
 
 
-def _end_state(application: Application, state: str, reason: str, now: datetime) -> None:
-    application.state, application.decided_at, application.decision_reason = state, now, reason
-    application.save(update_fields=["state", "decided_at", "decision_reason"])
-
-
-def _called(application: Application) -> str:
-    """How the audit log names a registration: by shop and software."""
-    return f"{application.seller.merchant_id} {application.name}"[:100]
+def reseal() -> tuple[int, int]:
+    """Seal all secret keys under the portal's present secret; return how many were, and how many nobody can open."""
+    sealed = lost = 0
+    for key in list(Credential.objects.order_by("pk").values_list("pk", flat=True)):
+        with transaction.atomic():
+            credential = Credential.objects.select_for_update().get(pk=key)
+            try:
+                credential.sealed_secret_key = resealed(credential.sealed_secret_key)
+            except InvalidToken:
+                lost += 1
+            else:
+                sealed += 1
+                credential.save(update_fields=["sealed_secret_key"])
+    return sealed, lost

@@ -7,7 +7,7 @@ to check a signature and cannot be hashed: it is kept encrypted under the portal
 import hashlib
 import secrets
 from base64 import urlsafe_b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from cryptography.fernet import Fernet, MultiFernet
@@ -20,11 +20,11 @@ ACCESS_KEY_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 class Keys:
     """One set of keys in plain text, as its developer takes it down: two for tokens, three for signed requests."""
 
-    client_secret: str
-    refresh_token: str
+    client_secret: str = field(repr=False)
+    refresh_token: str = field(repr=False)
     access_key: str
-    secret_key: str
-    auth_token: str
+    secret_key: str = field(repr=False)
+    auth_token: str = field(repr=False)
 
 
 def new_keys() -> Keys:
@@ -59,6 +59,14 @@ def unsealed(kept: str) -> str:
     Raises cryptography.fernet.InvalidToken if the portal's secret that sealed it is not known any more.
     """
     return _box().decrypt(kept.encode()).decode()
+
+
+def resealed(kept: str) -> str:
+    """The same secret, sealed under the portal's present secret.
+
+    Raises cryptography.fernet.InvalidToken if the portal's secret that sealed it is not known any more.
+    """
+    return _box().rotate(kept.encode()).decode()
 
 
 def _box() -> MultiFernet:

@@ -13,7 +13,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .rules import Scope
+from .rules import Scope, TokenKind
 
 
 class UserManager(BaseUserManager["User"]):
@@ -245,6 +245,7 @@ class Application(models.Model):
     registered_at = models.DateTimeField(_("登録日時"))
     decided_at = models.DateTimeField(_("決定日時"), null=True)
     decision_reason = models.CharField(_("決定の理由"), max_length=500, blank=True)
+    closed_at = models.DateTimeField(_("終了日時"), null=True)
 
     class Meta:
         verbose_name = verbose_name_plural = _("開発者の登録")
@@ -260,13 +261,29 @@ class Application(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state="PENDING", decided_at__isnull=True)
-                | (~Q(state="PENDING") & Q(decided_at__isnull=False)),
+                | Q(state__in=["APPROVED", "REJECTED"], decided_at__isnull=False)
+                | Q(state="CLOSED"),
                 name="application_decided_exactly_unless_pending",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="CLOSED", closed_at__isnull=False)
+                | (~Q(state="CLOSED") & Q(closed_at__isnull=True)),
+                name="application_closed_exactly_when_it_has_a_moment",
             ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it may have keys, or may be allowed them yet."""
+        return self.state in {Application.State.PENDING, Application.State.APPROVED}
+
+    @property
+    def merchant_id(self) -> str:
+        """The shop's ID, under which the audit log has it."""
+        return self.seller.merchant_id
 
 
 class Credential(models.Model):
@@ -290,6 +307,8 @@ class Credential(models.Model):
         User, models.PROTECT, related_name="+", db_index=False, verbose_name=_("発行した人")
     )
     issued_at = models.DateTimeField(_("発行日時"))
+    # For how many days it was issued; it may end before, once there are newer keys.
+    lifetime = models.PositiveSmallIntegerField(_("有効期間（日）"))
     expires_at = models.DateTimeField(_("有効期限"))
     revoked_at = models.DateTimeField(_("無効にした日時"), null=True)
     last_used_at = models.DateTimeField(_("最終利用"), null=True)
@@ -309,3 +328,29 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return self.access_key
+
+
+class AccessToken(models.Model):
+    """A token given out: the right to ask, for an hour, as its keys allow (domain 14.7, S-20, S-21)."""
+
+    class Kind(models.TextChoices):
+        ACCESS = TokenKind.ACCESS.value, _("アクセストークン")
+        GRANTLESS = TokenKind.GRANTLESS.value, _("出品者によらないトークン")
+        RESTRICTED = TokenKind.RESTRICTED.value, _("制限付きデータトークン")
+
+    token_hash = models.CharField(max_length=64, unique=True)
+    kind = models.CharField(_("種類"), max_length=10, choices=Kind)
+    credential = models.ForeignKey(Credential, models.CASCADE, related_name="tokens", verbose_name=_("キー"))
+    # Of a restricted token: which addresses it opens, and which data of the buyer it shows there.
+    resources = models.JSONField(_("対象"), default=list, blank=True)
+    given_at = models.DateTimeField(_("発行日時"))
+    expires_at = models.DateTimeField(_("有効期限"), db_index=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("トークン")
+        constraints = [
+            models.CheckConstraint(condition=Q(expires_at__gt=F("given_at")), name="a_token_has_some_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"

@@ -202,20 +202,42 @@ def admins() -> set[int]:
 # --- registered developers ----------------------------------------------------------------------------------
 
 
-def applications_of_shop(seller_id: int) -> list[Application]:
-    """The shop's registered developers, the latest first, each with its keys (index `applications_of_seller`)."""
-    keys = Prefetch("credentials", Credential.objects.select_related("issued_by").order_by("-pk"))
+# Registrations and sets of keys on a page of theirs.
+APPLICATIONS_SHOWN, KEYS_SHOWN = 50, 20
+
+
+def applications_of_shop(seller_id: int, *, now: datetime) -> list[Application]:
+    """The shop's latest registered developers with the keys that are good (index `applications_of_seller`)."""
+    keys = Prefetch("credentials", _live(now).order_by("-pk"))
     found = Application.objects.filter(seller_id=seller_id).select_related("registered_by")
-    return list(found.prefetch_related(keys).order_by("-pk"))
+    return list(found.prefetch_related(keys).order_by("-pk")[:APPLICATIONS_SHOWN])
 
 
 def application_of_shop(seller_id: int, application_id: int) -> Application | None:
-    """One registered developer of the shop with its sets of keys; None for unknown and for another shop's."""
-    keys = Prefetch("credentials", Credential.objects.select_related("issued_by").order_by("-pk"))
+    """One registered developer of the shop; None for unknown and for another shop's."""
     found = Application.objects.filter(seller_id=seller_id, pk=application_id)
-    return found.select_related("seller", "registered_by").prefetch_related(keys).first()
+    return found.select_related("seller", "registered_by").first()
+
+
+def applications_to_decide() -> QuerySet[Application]:
+    """Registrations that wait for an operator, the longest first (index `applications_to_decide`)."""
+    return Application.objects.filter(state=Application.State.PENDING).order_by("pk")
+
+
+def latest_credentials(application: Application) -> list[Credential]:
+    """The latest sets of keys of an application, good or not (index `credentials_of_application`)."""
+    return list(application.credentials.select_related("issued_by").order_by("-pk")[:KEYS_SHOWN])
+
+
+def credential_of(application: Application, credential_id: int) -> Credential | None:
+    """One set of an application's keys."""
+    return application.credentials.filter(pk=credential_id).first()
 
 
 def live_credentials(application: Application, *, now: datetime) -> QuerySet[Credential]:
-    """The sets of keys that are good at a moment."""
-    return Credential.objects.filter(application=application, revoked_at=None, expires_at__gt=now)
+    """The sets of an application's keys that are good at a moment."""
+    return _live(now).filter(application=application)
+
+
+def _live(now: datetime) -> QuerySet[Credential]:
+    return Credential.objects.filter(revoked_at=None, expires_at__gt=now)

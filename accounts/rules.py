@@ -23,6 +23,14 @@ class Scope(StrEnum):
     WEBHOOKS = "webhooks"
 
 
+class TokenKind(StrEnum):
+    """What a token opens: what belongs to a shop, what belongs to none, or only what it names (sp-api 2, 7)."""
+
+    ACCESS = "ACCESS"
+    GRANTLESS = "GRANTLESS"
+    RESTRICTED = "RESTRICTED"
+
+
 class Why(StrEnum):
     """Why an act on a registration is refused."""
 

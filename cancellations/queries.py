@@ -279,6 +279,13 @@ def requests_of(order_id: int) -> QuerySet[CancellationRequest]:
     )
 
 
+def requested_items(order_ids: Iterable[int]) -> dict[int, str]:
+    """The items of orders that show as requested by the buyer, with the reason given: open or approved (D-16)."""
+    shown = [RequestItem.State.OPEN, RequestItem.State.APPROVED]
+    found = RequestItem.objects.filter(request__order_id__in=list(order_ids), state__in=shown)
+    return dict(found.order_by("request_id").values_list("item_id", "request__reason_label"))
+
+
 def cancellations_of(order_id: int) -> QuerySet[Cancellation]:
     """What was cancelled of an order, newest first, with items."""
     return (

@@ -48,6 +48,7 @@ DOORS = {
     Door.PAYMENT: gettext_lazy("お支払いの照会"),
     Door.RULES: gettext_lazy("自動承認ルール"),
     Door.FEED: gettext_lazy("アップロードしたファイル"),
+    Door.API: gettext_lazy("連携ソフトウェア"),
 }
 LISTENERS = {
     "mail_buyer": gettext_lazy("購入者へのメール"),

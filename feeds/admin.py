@@ -6,25 +6,25 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin import ReadOnlyAdmin
 
 from .models import Feed
-from .parsers import Kind
 from .queries import UNFINISHED, lines_of
-from .wording import file_sentence, line_sentence
+from .wording import file_sentence, line_words
 
 # Refused lines on a feed's page.
 LINES_SHOWN = 50
 
 
 class Unfinished(admin.SimpleListFilter):
-    """Those that a worker has still to carry out, those that could not be read, or all."""
+    """Those that a worker has still to carry out (index `feeds_to_do`), those that could not be read, or all."""
 
     title = _("状態")
     parameter_name = "state"
 
     def lookups(self, request, model_admin):
-        return [("unfinished", _("処理が終わっていないもの"))]
+        return [("unfinished", _("処理が終わっていないもの")), ("fatal", _("読み取れなかったもの"))]
 
     def queryset(self, request, queryset):
-        return queryset.filter(state__in=UNFINISHED) if self.value() == "unfinished" else queryset
+        states = {"unfinished": UNFINISHED, "fatal": (Feed.State.FATAL,)}.get(self.value() or "")
+        return queryset.filter(state__in=states) if states else queryset
 
 
 @admin.register(Feed)
@@ -47,13 +47,17 @@ class FeedAdmin(ReadOnlyAdmin):
     list_select_related = ["seller"]
     search_fields = ["seller__merchant_id__exact"]
     search_help_text = _("出品者ID")
-    exclude = ["error_code", "error_facts"]
-    readonly_fields = ["why_fatal"]
+    exclude = ["error_code", "error_facts", "document"]
+    readonly_fields = ["file_name", "why_fatal"]
     change_form_template = "admin/feeds/feed/change_form.html"
 
     @admin.display(description=_("受付番号"))
     def receipt(self, feed: Feed) -> str:
         return feed.receipt
+
+    @admin.display(description=_("ファイル名"))
+    def file_name(self, feed: Feed) -> str:
+        return feed.document.file_name
 
     @admin.display(description=_("読み取れない理由"))
     def why_fatal(self, feed: Feed) -> str:
@@ -64,8 +68,5 @@ class FeedAdmin(ReadOnlyAdmin):
         feed = self.get_object(request, object_id)
         refused = []
         if feed is not None:
-            refused = [
-                (line, line_sentence(Kind(feed.kind), line.result, line.code, line.detail))
-                for line in lines_of(feed, "ERROR")[:LINES_SHOWN]
-            ]
+            refused = [(line, line_words(feed, line)) for line in lines_of(feed, "ERROR")[:LINES_SHOWN]]
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "refused": refused})

@@ -9,7 +9,7 @@ from django.utils.translation import override
 from .models import Feed, LineResult
 from .parsers import Kind
 from .queries import Messages
-from .wording import file_sentence, line_sentence
+from .wording import file_sentence, line_words
 
 HEADERS = (
     "line",
@@ -96,7 +96,7 @@ def as_table(feed: Feed, lines: Iterable[LineResult]) -> Iterator[str]:
         said = []
         for language in ("ja", "en"):
             with override(language):
-                said.append(line_sentence(Kind(feed.kind), line.result, line.code, line.detail))
+                said.append(line_words(feed, line))
         yield writer.writerow(
             [
                 line.line_number,
@@ -147,7 +147,7 @@ def _says(feed: Feed, line: LineResult, number: int) -> str:
     if number in _ORIGINAL:
         return _ORIGINAL[number].format(order=line.order_number)
     with override("en"):
-        sentence = line_sentence(Kind(feed.kind), line.result, line.code, line.detail)
+        sentence = line_words(feed, line)
     detail = f" ({line.detail})" if line.detail else ""
     return f"{line.code}: {sentence}{detail}".replace("\t", " ")
 

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cancellations import wording as cancelling
 from orders import wording as orders
 
-from .models import Feed
+from .models import Feed, LineResult
 from .parsers import Kind
 
 _FILE = orders.FILE_SENTENCES | {
@@ -24,7 +25,9 @@ _FILE = orders.FILE_SENTENCES | {
 }
 _LINES = {
     "REASON_REQUIRED": _("理由のコードを入力してください。"),
-    "REASON_UNKNOWN": _("理由のコードを読み取れません。見本のファイルにあるコードを入力してください。"),
+    "REASON_UNKNOWN": _(
+        "理由のコードを読み取れません。アップロードの画面の「使用できる理由のコード」から入力してください。"
+    ),
     "MESSAGE_ID": _("MessageIDには、ファイルの中で重複しない正の整数を入力してください。"),
     "ELEMENT_TWICE": _("同じ要素が2回あります。"),
     "CARRIER": _(
@@ -75,6 +78,12 @@ _REQUEST_STOPS = _(
 def file_sentence(code: str, facts: Mapping[str, str | int]) -> str:
     """Why a feed cannot be read."""
     return str(_FILE[code]) % defaultdict(lambda: "—", facts)
+
+
+def line_words(feed: Feed, line: LineResult) -> str:
+    """What became of a line of a feed, or would have, in the reader's language."""
+    says = line_sentence(Kind(feed.kind), line.result, line.code, line.detail)
+    return gettext("実際に処理した場合の結果：%(says)s") % {"says": says} if feed.is_dry_run else says
 
 
 def line_sentence(kind: Kind, result: str, code: str, detail: str = "") -> str:

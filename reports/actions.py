@@ -1,5 +1,6 @@
 """What the room does: order reports, make them, keep timetables, add columns, forget files (domain 13)."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -10,8 +11,17 @@ from uuid import uuid4
 from celery import current_app
 from django.conf import settings
 from django.core.files.base import File
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, connection, connections, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
 from django.db.backends.base.base import BaseDatabaseWrapper
+from psycopg2.errors import QueryCanceled
 
 from accounts.actors import Actor
 from accounts.queries import acts_for, seller_by_id
@@ -26,9 +36,13 @@ from .layouts import OPTIONAL, layout_of
 from .models import Report, ReportColumns, ReportDocument, ReportSchedule
 from .rules import MOST_DAYS, Encoding, Every, Kind, Period, next_run, period_of_run
 
+logger = logging.getLogger(__name__)
+
 LOCK = "reports_report"
-# What a statement of one report may take; shorter than the task's own limit.
+# What the statement of one report may take, and the one before it that counts its rows: together shorter than the
+# task's own limit.
 LONGEST_MILLISECONDS = 480_000
+LONGEST_COUNT_MILLISECONDS = 20_000
 AT_ONCE = 500
 # From so many rows on a report says how far it is, at every such step.
 ROWS_IN_A_MOMENT = 5000
@@ -118,7 +132,7 @@ def _done(report: Report, name: str, size: int, rows: int, now: datetime) -> Non
     with transaction.atomic():
         document = ReportDocument.objects.create(seller_id=report.seller_id, name=name, size=size, created_at=now)
         Report.objects.filter(pk=report.pk).update(
-            state=Report.State.DONE, document=document, rows=rows, finished_at=now
+            state=Report.State.DONE, document=document, rows=rows, percent=100, finished_at=now
         )
 
 
@@ -142,8 +156,7 @@ def write(report: Report, file: IO[bytes], *, now: datetime) -> int:
         "second_warning_days": rules_at(now).second_warning_days,
     }
     with _in_zone(zone().key), connection.cursor() as cursor, closing(_Progress(report.pk)) as progress:
-        cursor.execute(layout.count, given)
-        progress.expected = cursor.fetchone()[0]
+        progress.expected = _count(layout.count, given)
         sink = _Sink(file, Encoding(report.encoding), progress)
         sink.write(("\t".join(layout.headers) + "\n").encode())
         statement = cursor.cursor.mogrify(layout.sql, given).decode()
@@ -161,6 +174,21 @@ def _in_zone(name: str) -> Iterator[None]:
         cursor.execute("SET LOCAL statement_timeout = %s", [LONGEST_MILLISECONDS])
         yield
         cursor.execute("SET LOCAL TIME ZONE %s", [connection.timezone_name])
+
+
+def _count(statement: str, given: Mapping[str, Any]) -> int:
+    """How many rows there will be; 0 if counting them takes too long: the report then says no percentage."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = %s", [LONGEST_COUNT_MILLISECONDS])
+            cursor.execute(statement, given)
+            (rows,) = cursor.fetchone()
+            cursor.execute("SET LOCAL statement_timeout = %s", [LONGEST_MILLISECONDS])
+    except OperationalError as error:
+        if not isinstance(error.__cause__, QueryCanceled):
+            raise
+        return 0
+    return rows
 
 
 class _Progress:
@@ -181,9 +209,13 @@ class _Progress:
         if self.expected < ROWS_IN_A_MOMENT or self.rows * 100 < (self.kept + PERCENT_STEP) * self.expected:
             return
         self.kept = min(99, self.rows * 100 // self.expected)
-        self.beside = self.beside or connections.create_connection(DEFAULT_DB_ALIAS)
-        with self.beside.cursor() as cursor:
-            cursor.execute("UPDATE reports_report SET percent = %s WHERE id = %s", [self.kept, self.report_id])
+        try:
+            self.beside = self.beside or connections.create_connection(DEFAULT_DB_ALIAS)
+            with self.beside.cursor() as cursor:
+                cursor.execute("UPDATE reports_report SET percent = %s WHERE id = %s", [self.kept, self.report_id])
+        except DatabaseError:
+            logger.warning("Report %s does not say any more how far it is", self.report_id, exc_info=True)
+            self.expected = 0
 
     def close(self) -> None:
         """Give the connection back."""

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin import ReadOnlyAdmin
+from sellercentral.templatetags.portal import day_before, jst_day
 
 from .models import Report, ReportSchedule
 from .queries import UNFINISHED
@@ -31,6 +32,13 @@ class ReportAdmin(ReadOnlyAdmin):
     list_select_related = ["seller", "ordered_by"]
     search_fields = ["seller__merchant_id__exact"]
     search_help_text = _("出品者ID")
+    exclude = ["document", "percent", "covers_until"]
+    readonly_fields = ["last_day"]
+
+    @admin.display(description=_("期間の終了"))
+    def last_day(self, report: Report) -> str:
+        """The last day that it covers, as the shop's page says it."""
+        return jst_day(day_before(report.covers_until))
 
 
 @admin.register(ReportSchedule)

@@ -107,6 +107,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour=4, minute=10),
         "options": {"expires": 3600},
     },
+    "forget-tokens": {
+        "task": "accounts.tasks.forget_tokens",
+        "schedule": crontab(minute=50),
+        "options": {"expires": 3600},
+    },
     "forget-files": {
         "task": "messaging.tasks.forget_files",
         "schedule": crontab(hour=4, minute=20),

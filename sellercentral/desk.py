@@ -110,6 +110,7 @@ def what_waits(*, now: datetime) -> list[Card]:
         _imports(now),
         _unplaced(now),
         _disputes(now),
+        _applications(now),
         _at_risk(),
     ]
 
@@ -219,6 +220,16 @@ def _disputes(now: datetime) -> Card:
     detail = gettext("最も古いもの：%(age)s前") % {"age": timesince(oldest, now, depth=1)} if oldest else ""
     address = reverse("admin:metrics_dispute_changelist")
     return Card(_("審査中の申し立て"), _counted(waiting), detail, address)
+
+
+def _applications(now: datetime) -> Card:
+    from accounts.queries import applications_to_decide
+
+    waiting = applications_to_decide()
+    oldest = waiting.values_list("registered_at", flat=True).first()
+    detail = gettext("最も古いもの：%(age)s前") % {"age": timesince(oldest, now, depth=1)} if oldest else ""
+    address = f"{reverse('admin:accounts_application_changelist')}?state=pending"
+    return Card(_("承認を待つ開発者の登録"), _counted(waiting), detail, address)
 
 
 def _at_risk() -> Card:

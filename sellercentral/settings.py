@@ -204,6 +204,7 @@ INSTALLED_APPS = [
     "metrics",
     "feeds",
     "reports",
+    "spapi",
 ]
 
 MIDDLEWARE = [

@@ -12,6 +12,7 @@ import orders.urls
 import payments.urls
 import reports.urls
 import shipments.urls
+import spapi.urls
 
 from . import health, views
 
@@ -33,6 +34,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("", include(accounts.urls.urlpatterns)),
     path("", include(payments.urls.urlpatterns)),
+    path("", include((spapi.urls.urlpatterns, "spapi"))),
     path("seller/", include((seller, "seller"))),
     path("account/", include((buyer, "buyer"))),
     path("help/", include((help_pages, "help"))),

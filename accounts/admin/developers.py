@@ -1,4 +1,4 @@
-"""Registered developers in the admin: those that wait first; approved, rejected or ended with a reason."""
+"""Registered developers in the admin: approved, rejected or ended with a reason."""
 
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -6,6 +6,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
@@ -27,6 +28,9 @@ ACTS = {
         _("登録を終了しました。キーもすべて無効になりました。"),
     ),
 }
+
+
+ALREADY_CHANGED = _("この登録の状態は、すでに変わっています。")
 
 
 class CredentialInline(ReadOnlyInline):
@@ -57,8 +61,8 @@ class ApplicationAdmin(ReadOnlyAdmin):
     """What shops have registered, with the acts of operators."""
 
     has_audit = True
-    list_display = ["registered_at", "name", "seller", "state", "contact", "purpose"]
-    list_display_links = ["name"]
+    list_display = ["registered_at", "short_name", "seller", "state", "contact"]
+    list_display_links = ["short_name"]
     list_filter = [ToDecide]
     list_select_related = ["seller"]
     search_fields = ["seller__merchant_id__exact"]
@@ -74,9 +78,14 @@ class ApplicationAdmin(ReadOnlyAdmin):
         "registered_at",
         "decided_at",
         "decision_reason",
+        "closed_at",
     ]
     inlines = [CredentialInline]
     change_form_template = "admin/accounts/application/change_form.html"
+
+    @admin.display(description=_("ソフトウェアの名前"))
+    def short_name(self, application: Application) -> str:
+        return Truncator(application.name).chars(40)
 
     def get_urls(self):
         act = path(
@@ -100,7 +109,11 @@ class ApplicationAdmin(ReadOnlyAdmin):
         found = self.get_object(request, str(application_id))
         if found is None or act not in ACTS:
             raise Http404
-        title, _states, says = ACTS[act]
+        title, states, says = ACTS[act]
+        page = HttpResponseRedirect(reverse("admin:accounts_application_change", args=[found.pk]))
+        if found.state not in states:
+            messages.warning(request, ALREADY_CHANGED)
+            return page
         form = ReasonForm(request.POST if request.method == "POST" else None, request=request)
         form.fields["reason"].help_text = _("出品者にも表示されます。")
         if request.method == "POST" and form.is_valid():
@@ -115,14 +128,15 @@ class ApplicationAdmin(ReadOnlyAdmin):
             if done:
                 messages.success(request, says)
             else:
-                messages.warning(request, _("この登録の状態は、すでに変わっています。"))
-            return HttpResponseRedirect(reverse("admin:accounts_application_change", args=[found.pk]))
+                messages.warning(request, ALREADY_CHANGED)
+            return page
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "original": found,
             "title": title,
-            "about": f"{found.seller} — {found.purpose}",
+            "about": f"{found.name} — {found.seller}",
+            "said": found.purpose,
             "form": form,
         }
         return TemplateResponse(request, "admin/act.html", context)

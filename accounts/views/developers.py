@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import timedelta
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -17,7 +18,7 @@ from accounts import queries
 from accounts.access import ShopRequest, hear_own_password, owner_page, seller_of
 from accounts.developers import Refused, close, issue, register, revoke
 from accounts.forms import ApplicationForm, KeysForm
-from accounts.rules import OVERLAP
+from accounts.rules import OVERLAP, Why
 from accounts.wording import SCOPES, why_refused
 from cancellations.queries import rules_at
 
@@ -45,7 +46,7 @@ def developer(request: ShopRequest) -> HttpResponse:
                 address=request.META["REMOTE_ADDR"],
             )
         except Refused as refused:
-            form.add_error(None, why_refused(refused.why))
+            form.add_error("name" if refused.why == Why.NAME_TAKEN else None, why_refused(refused.why))
         else:
             says = _("登録を受け付けました。運営の承認後に、キーを発行できます。")
             messages.success(request, says if needs_approval else _("登録しました。続けてキーを発行できます。"))
@@ -53,7 +54,7 @@ def developer(request: ShopRequest) -> HttpResponse:
     context = {
         "here": "settings",
         "form": form,
-        "applications": queries.applications_of_shop(seller_id),
+        "applications": queries.applications_of_shop(seller_id, now=now),
         "needs_approval": needs_approval,
         "now": now,
     }
@@ -62,7 +63,7 @@ def developer(request: ShopRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @sensitive_post_parameters("own_password")
-@sensitive_variables("keys")
+@sensitive_variables()
 @owner_page
 def application(request: ShopRequest, application_id: int) -> HttpResponse:
     """One registration with its keys; new keys are shown in answer to the form, this one time."""
@@ -70,8 +71,10 @@ def application(request: ShopRequest, application_id: int) -> HttpResponse:
     found = queries.application_of_shop(seller_id, application_id)
     if found is None:
         raise Http404
-    issued = list(found.credentials.all())
-    initial = {"newest": issued[0].pk if issued else 0, "scopes": issued[0].scopes if issued else []}
+    issued = queries.latest_credentials(found)
+    initial: dict[str, Any] = {"newest": 0}
+    if issued:
+        initial = {"newest": issued[0].pk, "scopes": issued[0].scopes, "days": issued[0].lifetime}
     form = KeysForm(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_bound and form.is_valid():
         try:
@@ -121,7 +124,7 @@ def keys_end(request: ShopRequest, application_id: int, credential_id: int) -> H
     """A set of keys is good for nothing any more, after a second question."""
     now, seller_id = timezone.now(), request.membership.seller_id
     found = queries.application_of_shop(seller_id, application_id)
-    keys = next((each for each in found.credentials.all() if each.pk == credential_id), None) if found else None
+    keys = queries.credential_of(found, credential_id) if found else None
     if found is None or keys is None:
         raise Http404
     if request.method == "POST":
@@ -141,6 +144,9 @@ def application_end(request: ShopRequest, application_id: int) -> HttpResponse:
     found = queries.application_of_shop(request.membership.seller_id, application_id)
     if found is None:
         raise Http404
+    if not found.is_open:
+        messages.info(request, _("この登録は、すでに終了しています。"))
+        return redirect("seller:application", found.pk)
     if request.method == "POST":
         address = request.META["REMOTE_ADDR"]
         if close(application_id=found.pk, by=seller_of(request), now=timezone.now(), address=address):

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
-from orders.files import numbered, unquoted
+from orders.files import header_names, numbered, unquoted
 from orders.files.encoding import Unreadable, encoding_of
 from orders.files.rows import STRANGE, BadCell, Cells, plain, shown, without_marks
 
@@ -118,8 +118,9 @@ class FeedFile:
     def __init__(self, content: BinaryIO, kind: Kind, *, zone: ZoneInfo) -> None:
         self.encoding = encoding_of(content)
         self._layout, self._zone = LAYOUTS[kind], zone
-        lines = unquoted(numbered(content, self.encoding))
-        names = _find_header(lines, kind)
+        lines = numbered(content, self.encoding)
+        names, is_quoted = _find_header(lines, kind)
+        lines = unquoted(lines) if is_quoted else lines
         known = {*self._layout.required, *self._layout.optional}
         self.ignored = [name for name in names if name and name not in known | PASSED_OVER]
         self._width = len(names)
@@ -151,18 +152,20 @@ class FeedFile:
         return shown(plain(cells[index]), SHOWN_ID) if index is not None and index < len(cells) else ""
 
 
-def _find_header(lines: Iterator[tuple[int, str]], kind: Kind) -> list[str]:
-    """The names of the columns: the first line with an `order-id`, below a template line and labels.
+def _find_header(lines: Iterator[tuple[int, str]], kind: Kind) -> tuple[list[str], bool]:
+    """The names of the columns and whether they are quoted: the first line with an `order-id`, below a template line
+    and labels.
 
     Raises Unreadable if there is none, if it is another kind's, lacks a column or has one twice.
     """
     above: list[str] = []
     for _, line in islice(lines, LINES_ABOVE_HEADER + 1):
         _check_template(line, kind)
-        names = [_name(cell) for cell in line.rstrip("\t ").split("\t")]
+        written, is_quoted = header_names(line)
+        names = [SAME_AS.get(name, name) for name in written]
         if "order-id" in names and len(names) > 1:
             _check_header(names, kind)
-            return names
+            return names, is_quoted
         for mark in WRONG_SEPARATORS:
             if "order-id" in [_name(cell.strip('"')) for cell in line.split(mark)] and mark in line:
                 raise Unreadable("FEED_DELIMITER")

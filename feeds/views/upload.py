@@ -18,7 +18,7 @@ from feeds import queries, results
 from feeds.actions import TooManyFeeds, measure, submit
 from feeds.forms import UploadForm
 from feeds.parsers import Kind, codes_of, columns_of, example_of
-from feeds.wording import KINDS, file_sentence, line_sentence
+from feeds.wording import KINDS, file_sentence, line_words
 from orders.outcomes import Refused
 from orders.views.acts import done_once
 
@@ -104,12 +104,7 @@ def feed(request: ShopRequest, feed_id: int) -> HttpResponse:
             "feed": found,
             "is_over": is_over,
             "why_fatal": file_sentence(found.error_code, found.error_facts) if found.error_code else "",
-            "rows": [
-                (line, line_sentence(Kind(found.kind), line.result, line.code, line.detail))
-                for line in lines[:LINES_SHOWN]
-            ]
-            if is_over
-            else [],
+            "rows": [(line, line_words(found, line)) for line in lines[:LINES_SHOWN]] if is_over else [],
             "next": lines[LINES_SHOWN - 1].position if len(lines) > LINES_SHOWN else None,
             "chosen": chosen,
         },
@@ -129,12 +124,13 @@ def result(request: ShopRequest, feed_id: int) -> HttpResponseBase:
     if found is None or found.finished_at is None:
         raise Http404
     lines = queries.lines_of(found).iterator(chunk_size=2000)
+    name = f"{found.receipt}-dry-run" if found.is_dry_run else found.receipt
     if request.GET.get("form") != "report":
-        return _file(results.as_table(found, lines), "text/tab-separated-values", f"{found.receipt}-result.tsv")
+        return _file(results.as_table(found, lines), "text/tab-separated-values", f"{name}-result.tsv")
     if found.is_xml:
         report = results.as_xml_report(found, lines, queries.messages_of(found))
-        return _file(report, "text/xml", f"{found.receipt}-report.xml")
-    return _file(results.as_processing_report(found, lines), "text/plain", f"{found.receipt}-report.txt")
+        return _file(report, "text/xml", f"{name}-report.xml")
+    return _file(results.as_processing_report(found, lines), "text/plain", f"{name}-report.txt")
 
 
 def _file(text: Iterator[str], kind: str, name: str) -> StreamingHttpResponse:

@@ -11,7 +11,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import BinaryIO
 
 from .encoding import BLOCK, ENCODINGS, Unreadable, encoding_of
@@ -50,8 +50,9 @@ class OrderFile:
 
     def __init__(self, content: BinaryIO, *, encoding: str = "auto") -> None:
         self.encoding = encoding_of(content, encoding)
-        self._lines = unquoted(numbered(content, self.encoding))
-        self._names = _find_header(self._lines)
+        lines = numbered(content, self.encoding)
+        self._names, is_quoted = _find_header(lines)
+        self._lines = unquoted(lines) if is_quoted else lines
         self.layout = _layout_of(self._names)
         self.ignored = [name for name in self._names if name and name not in READ | PASSED_OVER]
         self._at = {name: index for index, name in enumerate(self._names) if name in READ}
@@ -109,19 +110,20 @@ def numbered(content: BinaryIO, encoding: str) -> Iterator[tuple[int, str]]:
             raise Unreadable("LINE_TOO_LONG", line=number + 1, limit=LONGEST_LINE)
 
 
-def unquoted(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
-    """The lines as they are; of a file whose very first cell is quoted, without the quotes.
+def header_names(line: str) -> tuple[list[str], bool]:
+    """The cells of a line that may be the header, without quotes, and whether every one of them was quoted."""
+    cells = [cell.strip() for cell in line.rstrip("\t ").split("\t")]
+    is_quoted = all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in cells)
+    return [plain(cell[1:-1] if is_quoted else cell).lower() for cell in cells], is_quoted
 
-    Spreadsheets can be told to quote every text, the names of the columns, too. A line that cannot be read so is left
-    as it stands, and refused where it is read.
+
+def unquoted(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """Lines below a header that was quoted, without the quotes.
+
+    Spreadsheets can be told to quote every text, the names of the columns, too. A line whose quotes do not fit its
+    tabs is left as it stands, and refused where it is read.
     """
-    first = next(lines, None)
-    if first is None:
-        return iter(())
-    whole = chain([first], lines)
-    cell = first[1].split("\t", 1)[0].strip()
-    is_quoted = len(cell) > 1 and cell.startswith('"') and cell.endswith('"')
-    return ((number, _without_quotes(line)) for number, line in whole) if is_quoted else whole
+    return ((number, _without_quotes(line)) for number, line in lines)
 
 
 def _without_quotes(line: str) -> str:
@@ -129,20 +131,21 @@ def _without_quotes(line: str) -> str:
         (cells,) = csv.reader([line], delimiter="\t", strict=True)
     except (csv.Error, ValueError):
         return line
-    return "\t".join(cell.replace("\t", " ") for cell in cells)
+    return "\t".join(cells) if len(cells) == line.count("\t") + 1 else line
 
 
-def _find_header(lines: Iterator[tuple[int, str]]) -> list[str]:
-    """The names of the columns, from one of the first lines: some programs put a line of labels above them.
+def _find_header(lines: Iterator[tuple[int, str]]) -> tuple[list[str], bool]:
+    """The names of the columns and whether they are quoted, from one of the first lines: some programs put a line of
+    labels above them.
 
     Raises Unreadable if there is none, or if it lacks a column or has one twice.
     """
     above: list[str] = []
     for _, line in islice(lines, LINES_ABOVE_HEADER + 1):
-        names = [plain(cell).lower() for cell in line.rstrip("\t ").split("\t")]
+        names, is_quoted = header_names(line)
         if len(READ.intersection(names)) > 1:
             _check_header(names)
-            return names
+            return names, is_quoted
         for mark in WRONG_SEPARATORS:
             if len(READ.intersection(plain(cell).strip('"').lower() for cell in line.split(mark))) > 1:
                 raise Unreadable("FEED_DELIMITER")

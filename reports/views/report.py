@@ -115,7 +115,7 @@ def download(request: ShopRequest, report_id: int) -> HttpResponseBase:
         raise Http404
     charset = "Windows-31J" if report.encoding == Encoding.CP932 else "UTF-8"
     day = timezone.localtime(report.ordered_at)
-    name = f"{report.kind.lower().replace('_', '-')}-{day:%Y%m%d-%H%M}.txt"
+    name = f"{report.kind.lower().replace('_', '-')}-{day:%Y%m%d-%H%M}-{report.pk}.txt"
     if not store().exists(report.document.name):
         raise Http404
     answer = StreamingHttpResponse(_blocks(report.document.name), content_type=f"text/plain;charset={charset}")

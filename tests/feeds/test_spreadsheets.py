@@ -51,6 +51,17 @@ def test_b11_a_spreadsheet_saved_with_commas_is_told_about_tabs(tmp_path):
     assert refused(office.saved_as_text(tmp_path, [head], by=office.COMMA)).code == "FEED_DELIMITER"
 
 
+@pytest.mark.parametrize(
+    ("above", "cell"),
+    [('"注文,番号"\tx\n', '"ABC"'), ("", '"ABC"'), ('"TemplateType=OrderCancellation"\n', '"ABC"')],
+    ids=["below quoted labels", "alone", "below a quoted template line"],
+)
+def test_quotes_below_a_header_without_them_belong_to_the_cell(above, cell):
+    line = ["250-1234567-1234567", "05015851154158", "1", "2026-07-01", "Other", cell, '"A', '12"', ""]
+    (row,) = read(f"{above}{HEADERS[Kind.SHIPMENT]}\n" + "\t".join(line) + "\n", Kind.SHIPMENT).rows
+    assert (row.carrier, row.tracking_number) == ('"ABC"', '"A')
+
+
 def test_quotes_that_no_spreadsheet_put_around_every_text_are_ordinary_characters():
     line = '250-1234567-1234567\tBuyerCanceled\t"05015851154158"'
     (row,) = read(f"{HEADERS[Kind.CANCELLATION]}\n{line}\n").rows

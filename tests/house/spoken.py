@@ -23,6 +23,7 @@ ROOMS = (
     "payments",
     "sellercentral",
     "shipments",
+    "spapi",
 )
 MARKS = {"gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy", "_"}
 # Kana, kanji, and signs of Japanese writing; not the dot of lists (・), nor the mark of a postal code (〒).

@@ -2,10 +2,11 @@
 
 import io
 import os
+from contextlib import closing
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from django.db import transaction
+from django.db import OperationalError, connections, transaction
 
 from accounts.actors import Actor, Door, Role
 from cancellations.models import PolicyVersion
@@ -13,6 +14,7 @@ from cancellations.policy import Reason
 from events.models import AuditEntry
 from orders import import_records as records
 from orders import imports
+from orders.files import OrderFile
 from orders.models import Order, OrderItem, Recipient
 from orders.queries import zone
 from reports import actions
@@ -27,7 +29,7 @@ from reports.actions import (
     order_scheduled,
     schedule_report,
 )
-from reports.layouts import OPTIONAL, layout_of
+from reports.layouts import OPTIONAL, Layout, layout_of
 from reports.models import Report, ReportDocument
 from reports.rules import Encoding, Every, Kind, next_run, period_of, period_of_run
 from tests import factories, office
@@ -364,41 +366,56 @@ def test_a_shop_has_a_timetable_once_and_ends_its_own_alone(cast: Cast):
     assert end_schedule(seller_id=cast.shop.pk, schedule_id=made.pk) is True
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_long_report_says_beside_its_transaction_how_far_it_is(cast: Cast, made, monkeypatch):
     kept: list[int] = []
+    passed = actions._Progress.passed
+    reader = connections.create_connection("default")
 
-    class Cursor:
-        def __enter__(self):
-            return self
+    def and_look(progress, rows):
+        passed(progress, rows)
+        with reader.cursor() as cursor:
+            cursor.execute("SELECT percent FROM reports_report")
+            kept.append(cursor.fetchone()[0])
 
-        def __exit__(self, *error):
-            return False
-
-        def execute(self, sql, values):
-            kept.append(values[0])
-
-    class Beside:
-        is_open = True
-
-        def cursor(self):
-            return Cursor()
-
-        def close(self):
-            self.is_open = False
-
-    beside = Beside()
-    monkeypatch.setattr("reports.actions.connections.create_connection", lambda alias: beside)
+    monkeypatch.setattr(actions._Progress, "passed", and_look)
     monkeypatch.setattr("reports.actions.ROWS_IN_A_MOMENT", 20)
     cast.orders(40)
-    made(Kind.UNSHIPPED)
-    assert kept == sorted(set(kept))
-    assert kept[0] >= 5
-    assert 90 <= kept[-1] <= 99
-    assert not beside.is_open
+    with closing(reader):
+        made(Kind.UNSHIPPED)
+    assert kept == sorted(kept)
+    assert {0, 50} < set(kept)
+    assert kept[-1] == 99
+    assert Report.objects.get().percent == 100
+
+
+def test_a_report_of_a_moment_says_nothing_on_its_way(cast: Cast, made, monkeypatch):
+    monkeypatch.setattr("reports.actions.connections.create_connection", lambda alias: pytest.fail("asked"))
     monkeypatch.setattr("reports.actions.ROWS_IN_A_MOMENT", 41)
-    kept.clear()
+    cast.orders(40)
     made(Kind.UNSHIPPED)
-    assert kept == []
+
+
+def test_a_report_is_made_although_nobody_can_be_told_how_far_it_is(cast: Cast, made, monkeypatch):
+    asked = []
+
+    def refuse(alias):
+        asked.append(alias)
+        raise OperationalError("too many connections")
+
+    monkeypatch.setattr("reports.actions.connections.create_connection", refuse)
+    monkeypatch.setattr("reports.actions.ROWS_IN_A_MOMENT", 20)
+    cast.orders(40)
+    assert len(rows_of(made(Kind.UNSHIPPED))) == 40
+    assert len(asked) == 1, "it is not tried again for every row"
+
+
+def test_a_report_whose_rows_take_too_long_to_count_is_made_without_a_percentage(cast: Cast, made, monkeypatch):
+    slow = Layout(["order-id"], "SELECT o.number FROM orders_order AS o", "SELECT count(pg_sleep(5))")
+    monkeypatch.setattr("reports.actions.layout_of", lambda kind, added: slow)
+    monkeypatch.setattr("reports.actions.LONGEST_COUNT_MILLISECONDS", 10)
+    cast.orders(3)
+    assert len(rows_of(made(Kind.UNSHIPPED))) == 3
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -422,6 +439,12 @@ def test_as_many_rows_are_counted_as_are_written(cast: Cast, made, kind):
 
 
 # --- round trip ---------------------------------------------------------------------------------------------
+
+
+def read_rows(content: bytes) -> list:
+    """An order file's rows, as the import reads them."""
+    file = OrderFile(io.BytesIO(content))
+    return [file.read(number, text) for number, text in file.lines()]
 
 
 def taken_over(cast: Cast, content: bytes):
@@ -467,7 +490,9 @@ def test_a_report_that_a_spreadsheet_opened_and_saved_reads_back_the_same(cast: 
     cast.order(1, items=[factories.item('見本「①」 "A"', price=1980, sku="0012", quantity=3)])
     cast.order(2, 1)
     charset = {Encoding.UTF_8: office.UTF_8, Encoding.CP932: office.CP932}[encoding]
-    again = office.opened_and_saved(tmp_path, made(Kind.UNSHIPPED, encoding=encoding), charset=charset)
+    as_made = made(Kind.UNSHIPPED, encoding=encoding)
+    again = office.opened_and_saved(tmp_path, as_made, charset=charset)
+    assert read_rows(again) == read_rows(as_made)
     done = taken_over(cast, again)
     assert (done.orders_created, done.orders_updated, done.orders_unchanged, done.lines_refused) == (0, 0, 2, 0)
 

@@ -1,0 +1,158 @@
+"""Tokens of registered developers: given for keys, good for an hour, looked up for every request (S-20, S-21).
+
+Nothing is remembered between requests: a key that was revoked, has run out or belongs to a registration that has ended
+opens nothing from then on, whatever tokens were given for it (R-22).
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Q
+
+from .actors import Actor, Door, Role
+from .keys import hashed
+from .models import AccessToken, Application, Credential
+from .rules import Scope, TokenKind
+
+GOOD_FOR = timedelta(hours=1)
+# The last use of keys is noted no more often than this.
+USE_NOTED_EVERY = timedelta(minutes=1)
+PREFIXES = {
+    TokenKind.ACCESS: "Atza|",
+    TokenKind.GRANTLESS: "Atza|",
+    TokenKind.RESTRICTED: "Atz.sprdt|",
+}
+FORGOTTEN_AFTER = timedelta(days=1)
+
+
+class InvalidClient(Exception):
+    """No such application, or none of its secrets."""
+
+
+class InvalidGrant(Exception):
+    """The refresh token is not one of the application's that are good."""
+
+
+class TokenExpired(Exception):
+    """The token was good, for its hour."""
+
+
+class TokenInvalid(Exception):
+    """Nobody was given this token, or what it was given for is good no longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who asks by a token: the shop, its keys and what they allow. `seller_id` is the shop whatever the kind."""
+
+    kind: TokenKind
+    credential: Credential
+    resources: Sequence[dict[str, Any]]
+
+    @property
+    def seller_id(self) -> int:
+        return self.credential.seller_id
+
+    def has(self, scope: Scope) -> bool:
+        """Whether its keys allow this."""
+        return scope.value in self.credential.scopes
+
+    @property
+    def actor(self) -> Actor:
+        """The shop's software, in the name of whoever issued its keys."""
+        credential = self.credential
+        return Actor(Role.SELLER, Door.API, credential.issued_by_id, credential.application.name)
+
+    @property
+    def owner(self) -> str:
+        """Whose idempotency keys its acts are kept under."""
+        return f"credential:{self.credential.pk}"
+
+
+def refresh(*, client_id: str, client_secret: str, refresh_token: str, now: datetime) -> str:
+    """An access token for a refresh token.
+
+    Raises InvalidClient, or InvalidGrant if the refresh token is not this application's.
+    """
+    application = _application(client_id, client_secret, now)
+    credential = _good(now).filter(application=application, refresh_token_hash=hashed(refresh_token)).first()
+    if credential is None:
+        raise InvalidGrant
+    return _give(TokenKind.ACCESS, credential, now=now)
+
+
+def without_seller(*, client_id: str, client_secret: str, now: datetime) -> str:
+    """A token for operations that belong to no shop. Raises InvalidClient."""
+    application = _application(client_id, client_secret, now)
+    credential = _good(now).get(application=application, client_secret_hash=hashed(client_secret))
+    return _give(TokenKind.GRANTLESS, credential, now=now)
+
+
+def restrict(holder: Holder, resources: Sequence[dict[str, Any]], *, now: datetime) -> str:
+    """A token that opens only these resources and shows the buyer's data there."""
+    return _give(TokenKind.RESTRICTED, holder.credential, now=now, resources=list(resources))
+
+
+def holder_of(token: str, *, now: datetime) -> Holder:
+    """Who asks by this token; their keys' last use is noted.
+
+    Raises TokenExpired, or TokenInvalid for all else that opens nothing.
+    """
+    rows = AccessToken.objects.select_related("credential__application", "credential__seller")
+    found = rows.filter(token_hash=hashed(token)).first()
+    if found is None:
+        raise TokenInvalid
+    credential = found.credential
+    is_good = credential.revoked_at is None and credential.expires_at > now
+    if not is_good or credential.application.state != Application.State.APPROVED:
+        raise TokenInvalid
+    if found.expires_at <= now:
+        raise TokenExpired
+    note_use(credential, now=now)
+    return Holder(TokenKind(found.kind), credential, found.resources)
+
+
+def note_use(credential: Credential, *, now: datetime) -> None:
+    """Keep when keys were last used, once a minute at most."""
+    earlier = now - USE_NOTED_EVERY
+    if credential.last_used_at is None or credential.last_used_at <= earlier:
+        unnoted = Q(last_used_at=None) | Q(last_used_at__lte=earlier)
+        Credential.objects.filter(unnoted, pk=credential.pk).update(last_used_at=now)
+
+
+def forget_tokens(*, now: datetime) -> int:
+    """Delete tokens that ran out a day ago; return how many. Until then a late one is told that it ran out."""
+    deleted, _ = AccessToken.objects.filter(expires_at__lte=now - FORGOTTEN_AFTER).delete()
+    return deleted
+
+
+def _good(now: datetime):
+    return Credential.objects.filter(revoked_at=None, expires_at__gt=now)
+
+
+def _application(client_id: str, client_secret: str, now: datetime) -> Application:
+    """The application that this secret belongs to: any of its sets of keys that are good."""
+    applications = Application.objects.filter(client_id=client_id, state=Application.State.APPROVED)
+    known = _good(now).filter(application__in=applications, client_secret_hash=hashed(client_secret))
+    credential = known.select_related("application").first()
+    if credential is None:
+        raise InvalidClient
+    return credential.application
+
+
+def _give(
+    kind: TokenKind, credential: Credential, *, now: datetime, resources: Sequence[dict[str, Any]] = ()
+) -> str:
+    token = PREFIXES[kind] + secrets.token_urlsafe(48)
+    AccessToken.objects.create(
+        token_hash=hashed(token),
+        kind=kind,
+        credential=credential,
+        resources=list(resources),
+        given_at=now,
+        expires_at=now + GOOD_FOR,
+    )
+    return token

@@ -1,0 +1,29 @@
+"""Where a list goes on: a token that only we can make, good for one list of one shop for a day (sp-api 1.6)."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core import signing
+
+from .problems import invalid
+
+GOOD_FOR = timedelta(hours=24)
+
+
+def next_token(kind: str, seller_id: int, state: dict[str, Any], *, now: datetime) -> str:
+    """A token for the next page of a list."""
+    kept = {"kind": kind, "seller": seller_id, "at": now.timestamp(), **state}
+    return signing.Signer(salt="spapi.paging").sign_object(kept, compress=True)
+
+
+def state_of(token: str, kind: str, seller_id: int, *, now: datetime) -> dict[str, Any]:
+    """What a token was made with. Raises Problem 400 unless it is of this list and this shop, and not a day old."""
+    try:
+        kept = signing.Signer(salt="spapi.paging").unsign_object(token)
+    except (signing.BadSignature, ValueError):
+        kept = {}
+    if kept.get("kind") != kind or kept.get("seller") != seller_id:
+        raise invalid("NextToken: not a token of this list.")
+    if now.timestamp() - kept["at"] > GOOD_FOR.total_seconds():
+        raise invalid("NextToken: the token is older than 24 hours; begin anew.")
+    return kept
