@@ -16,6 +16,7 @@ DATA = (
     "orders/files/encoding.py",
     "orders/places.py",
     "feeds/parsers/",
+    "spapi/shapes.py",
     "sellercentral/management/commands/portal.py",
     "sellercentral/settings.py",
 )

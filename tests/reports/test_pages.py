@@ -36,7 +36,7 @@ def test_a_report_is_ordered_made_and_taken(cast: Cast, alice, time_machine):
     assert address in page
     answer = alice.get(address)
     assert answer["Content-Type"] == "text/plain;charset=Windows-31J"
-    assert answer["Content-Disposition"] == 'attachment; filename="unshipped-20260701-1300.txt"'
+    assert answer["Content-Disposition"] == f'attachment; filename="unshipped-20260701-1300-{report.pk}.txt"'
     assert order.number.encode() in b"".join(answer.streaming_content)
 
 

@@ -218,6 +218,10 @@ def admin_access() -> dict[str, frozenset[str]]:
 # --- the addresses ----------------------------------------------------------------------------------------
 
 
+# Addresses that ask for a token and know no session: tests/spapi/test_access.py says who gets what there.
+FOR_SOFTWARE = ("spapi:",)
+
+
 def routes() -> set[str]:
     """Every address the resolver knows: its name, or its pattern if it has none."""
     return set(_walk(get_resolver().url_patterns, "", ""))
