@@ -18,9 +18,12 @@ class FeedDocument(models.Model):
     seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", db_index=False, verbose_name=_("出品者"))
     name = models.CharField(_("保存名"), max_length=100, unique=True)
     file_name = models.CharField(_("ファイル名"), max_length=255)
-    size = models.PositiveIntegerField(_("サイズ"))
-    sha256 = models.CharField(_("ハッシュ"), max_length=64)
+    # Software asks for a place first and puts its bytes there later; until then there are none.
+    size = models.PositiveIntegerField(_("サイズ"), default=0)
+    sha256 = models.CharField(_("ハッシュ"), max_length=64, blank=True)
+    content_type = models.CharField(_("形式"), max_length=100, blank=True)
     created_at = models.DateTimeField(_("作成日時"))
+    uploaded_at = models.DateTimeField(_("受け取り日時"), null=True)
     forgotten_at = models.DateTimeField(_("削除日時"), null=True)
 
     class Meta:
@@ -29,9 +32,20 @@ class FeedDocument(models.Model):
             models.Index(fields=["created_at"], name="documents_by_age"),
             models.Index(fields=["seller", "sha256"], name="documents_of_same_bytes"),
         ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(uploaded_at__isnull=True, sha256="") | (Q(uploaded_at__isnull=False) & ~Q(sha256="")),
+                name="document_has_bytes_exactly_when_it_was_uploaded",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.file_name
+
+    @property
+    def key(self) -> str:
+        """The part of its name that nobody can guess."""
+        return self.name.rpartition("/")[2]
 
 
 class Feed(models.Model):

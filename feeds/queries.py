@@ -26,6 +26,53 @@ def feed_of_seller(seller_id: int, feed_id: int) -> Feed | None:
     return found.select_related("document", "submitted_by", "seller").first()
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Which feeds software asks for; empty filters let everything pass. `types` are pairs of kind and whether XML."""
+
+    since: datetime
+    until: datetime
+    types: Sequence[tuple[str, bool]] = ()
+    states: Sequence[str] = ()
+    behind: int = 0
+
+
+def feeds_for_software(seller_id: int, asked: Listed, *, limit: int) -> list[Feed]:
+    """The shop's feeds that software asks for, the latest first, behind a key (index `feeds_of_seller`)."""
+    found = Feed.objects.filter(
+        seller_id=seller_id, submitted_at__gte=asked.since, submitted_at__lte=asked.until
+    ).select_related("document")
+    if asked.types:
+        of_types = Q()
+        for kind, is_xml in asked.types:
+            of_types |= Q(kind=kind, is_xml=is_xml)
+        found = found.filter(of_types)
+    if asked.states:
+        found = found.filter(state__in=asked.states)
+    if asked.behind:
+        found = found.filter(pk__lt=asked.behind)
+    return list(found.order_by("-pk")[:limit])
+
+
+def document_by_key(document_id: int, key: str) -> FeedDocument | None:
+    """A document with its feed, for whoever was given an address with the part of its name that nobody can guess."""
+    found = FeedDocument.objects.filter(pk=document_id, name__endswith=f"/{key}", forgotten_at__isnull=True)
+    return found.select_related("feed__seller").first()
+
+
+def document_of_seller(seller_id: int, document_id: int, key: str) -> FeedDocument | None:
+    """The same, if it is the shop's."""
+    document = document_by_key(document_id, key)
+    return document if document is not None and document.seller_id == seller_id else None
+
+
+def lock_reserved(document_id: int) -> FeedDocument | None:
+    """Hold a document that is no feed yet until the transaction ends; None if there is none."""
+    found = FeedDocument.objects.select_for_update(of=("self",)).filter(pk=document_id, forgotten_at__isnull=True)
+    document = found.first()
+    return None if document is None or Feed.objects.filter(document=document).exists() else document
+
+
 def feed_of_event(subject: str) -> Feed | None:
     """The feed that an event is about; None once its row is gone."""
     found = Feed.objects.filter(pk=int(subject.removeprefix("feed:")))
@@ -118,6 +165,11 @@ def forgettable(before: datetime, *, limit: int) -> list[FeedDocument]:
     """Documents of feeds that are over, older than a moment and still in the store."""
     old = FeedDocument.objects.filter(created_at__lt=before, forgotten_at__isnull=True)
     return list(old.exclude(feed__state__in=UNFINISHED).order_by("created_at")[:limit])
+
+
+def unused_documents(before: datetime, *, limit: int) -> list[FeedDocument]:
+    """Documents that were asked for before a moment and are no feed (index `documents_by_age`)."""
+    return list(FeedDocument.objects.filter(created_at__lt=before, feed=None).order_by("created_at")[:limit])
 
 
 def forgotten_before(moment: datetime, *, limit: int) -> list[int]:

@@ -9,6 +9,7 @@ from django.core.files.storage import Storage, storages
 # A file without a row is one whose writer died before the row was written; by then nobody is at it any more.
 STRAY_AFTER = timedelta(days=1)
 AT_ONCE = 500
+BLOCK = 1 << 16
 
 
 def store() -> Storage:
@@ -28,6 +29,12 @@ def stored(name: str) -> BytesIO:
         raise
     except Exception as error:
         raise OSError("the store of documents does not answer") from error
+
+
+def blocks_of(name: str) -> Iterator[bytes]:
+    """The bytes of a stored file of any size; it is open only while somebody takes them."""
+    with store().open(name, "rb") as file:
+        yield from iter(lambda: file.read(BLOCK), b"")
 
 
 def forget_strays(folder: str, known: Callable[[Sequence[str]], set[str]], *, now: datetime) -> int:

@@ -99,6 +99,12 @@ def _order(
     return report
 
 
+def cancel_report(*, seller_id: int, report_id: int, now: datetime) -> bool:
+    """Take a report out of the queue; False if the shop has none of this key that still waits."""
+    waiting = Report.objects.filter(pk=report_id, seller_id=seller_id, state=Report.State.IN_QUEUE)
+    return bool(waiting.update(state=Report.State.CANCELLED, finished_at=now))
+
+
 def enqueue(report_id: int) -> None:
     """Ask a worker to make a report; if the broker is away, the timetable finds it waiting."""
     current_app.send_task("reports.tasks.make_report", args=[report_id])
@@ -113,7 +119,9 @@ def make_report(*, report_id: int, clock: Callable[[], datetime]) -> None:
         report = queries.report_by_id(report_id)
         if not is_alone or report.state not in queries.UNFINISHED:
             return
-        Report.objects.filter(pk=report_id).update(state=Report.State.IN_PROGRESS, percent=0)
+        begun = Report.objects.filter(pk=report_id, state__in=queries.UNFINISHED)
+        if not begun.update(state=Report.State.IN_PROGRESS, percent=0):
+            return  # taken out of the queue meanwhile
         now = clock()
         name = f"reports/{now:%Y/%m}/{uuid4().hex}"
         with tempfile.TemporaryFile() as file:

@@ -44,6 +44,11 @@ class ReportDocument(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def key(self) -> str:
+        """The part of its name that nobody can guess."""
+        return self.name.rpartition("/")[2]
+
 
 class ReportSchedule(models.Model):
     """A report that is ordered by itself, every day or every Monday."""
@@ -84,6 +89,7 @@ class Report(models.Model):
         IN_PROGRESS = "IN_PROGRESS", _("作成中")
         DONE = "DONE", _("作成済み")
         FATAL = "FATAL", _("作成できませんでした")
+        CANCELLED = "CANCELLED", _("取り消し")
 
     seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", db_index=False, verbose_name=_("出品者"))
     kind = models.CharField(_("内容"), max_length=20, choices=Kinds)
@@ -121,7 +127,7 @@ class Report(models.Model):
             models.CheckConstraint(condition=Q(covers_until__gt=F("covers_from")), name="report_covers_some_time"),
             models.CheckConstraint(
                 condition=Q(state="DONE", document__isnull=False, finished_at__isnull=False)
-                | Q(state="FATAL", document__isnull=True, finished_at__isnull=False)
+                | Q(state__in=["FATAL", "CANCELLED"], document__isnull=True, finished_at__isnull=False)
                 | Q(state__in=["IN_QUEUE", "IN_PROGRESS"], document__isnull=True, finished_at__isnull=True),
                 name="report_done_exactly_when_it_has_a_file",
             ),

@@ -1,6 +1,7 @@
 """Reads of reports, scoped to their shop."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import QuerySet
@@ -20,6 +21,43 @@ def reports_of_seller(seller_id: int, *, limit: int) -> list[Report]:
 def report_of_seller(seller_id: int, report_id: int) -> Report | None:
     """One report of the shop; None for unknown and for another shop's."""
     return Report.objects.filter(seller_id=seller_id, pk=report_id).select_related("document").first()
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Which reports software asks for; empty filters let everything pass."""
+
+    since: datetime
+    until: datetime
+    kinds: Sequence[str] = ()
+    states: Sequence[str] = ()
+    behind: int = 0
+
+
+def reports_for_software(seller_id: int, asked: Listed, *, limit: int) -> list[Report]:
+    """The shop's reports that software asks for, the latest first, behind a key (index `reports_of_seller`)."""
+    found = Report.objects.filter(
+        seller_id=seller_id, ordered_at__gte=asked.since, ordered_at__lte=asked.until
+    ).select_related("document")
+    if asked.kinds:
+        found = found.filter(kind__in=asked.kinds)
+    if asked.states:
+        found = found.filter(state__in=asked.states)
+    if asked.behind:
+        found = found.filter(pk__lt=asked.behind)
+    return list(found.order_by("-pk")[:limit])
+
+
+def report_by_key(document_id: int, key: str) -> Report | None:
+    """The report of a file, for whoever was given an address with the part of its name that nobody can guess."""
+    found = Report.objects.filter(document_id=document_id, document__name__endswith=f"/{key}")
+    return found.filter(document__forgotten_at__isnull=True).select_related("document").first()
+
+
+def report_of_document(seller_id: int, document_id: int, key: str) -> Report | None:
+    """The same, if it is the shop's."""
+    report = report_by_key(document_id, key)
+    return report if report is not None and report.seller_id == seller_id else None
 
 
 def report_by_id(report_id: int) -> Report:

@@ -71,7 +71,12 @@ def content_security_policy(changes: Mapping[str, Sequence[str]] | None = None) 
 
 
 # The most bytes that an address takes, by how it begins: a feed of 10 MB with its form, five files of a message.
-LARGEST_BODIES = (("/admin/", None), ("/seller/feeds/", 10_600_000), ("/", 40_000_000))
+LARGEST_BODIES = (
+    ("/admin/", None),
+    ("/seller/feeds/", 10_600_000),
+    ("/documents/", 10_600_000),
+    ("/", 40_000_000),
+)
 
 
 class RequestIdMiddleware:

@@ -2,16 +2,32 @@
 
 from .forgetting import forget_documents
 from .running import enqueue, give_up, run_feeds
-from .submitting import LARGEST_FEED, TooLarge, TooManyFeeds, measure, submit
+from .submitting import (
+    LARGEST_FEED,
+    NoBytes,
+    TooLarge,
+    TooManyFeeds,
+    cancel_feed,
+    measure,
+    receive,
+    reserve,
+    submit,
+    submit_document,
+)
 
 __all__ = [
     "LARGEST_FEED",
+    "NoBytes",
     "TooLarge",
     "TooManyFeeds",
+    "cancel_feed",
     "enqueue",
     "forget_documents",
     "give_up",
     "measure",
+    "receive",
+    "reserve",
     "run_feeds",
     "submit",
+    "submit_document",
 ]

@@ -10,6 +10,8 @@ from feeds.models import Feed, FeedDocument
 from feeds.store import forget_strays, store
 
 AT_ONCE = 500
+# A place that software asked for and made no feed of (sp-api 5).
+UNUSED_AFTER = timedelta(days=2)
 # A feed has up to 10,000 answers that go with it.
 FEEDS_AT_ONCE = 20
 
@@ -20,6 +22,11 @@ def forget_documents(*, now: datetime) -> int:
     Returns how many files went. The row says so first: no row names a file that is gone.
     """
     count = forget_strays("feeds", queries.names_in_store, now=now)
+    while unused := queries.unused_documents(now - UNUSED_AFTER, limit=AT_ONCE):
+        FeedDocument.objects.filter(pk__in=[each.pk for each in unused], feed=None).delete()
+        for each in unused:
+            store().delete(each.name)
+        count += len(unused)
     while old := queries.forgettable(now - timedelta(days=settings.DOCUMENT_DAYS), limit=AT_ONCE):
         FeedDocument.objects.filter(pk__in=[each.pk for each in old]).update(forgotten_at=now)
         for each in old:

@@ -1,6 +1,5 @@
 """注文レポート: order one, see how far it is, take it; timetables; the columns that a shop has added (domain 13)."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from django.conf import settings
@@ -15,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.access import ShopRequest, acting_seller_page, seller_of, seller_page
 from cancellations.queries import rules_at
 from cancellations.wording import refusal
-from feeds.store import store
+from feeds.store import blocks_of, store
 from orders.outcomes import Refused
 from orders.queries import local_day, zone
 from orders.views.acts import done_once
@@ -26,7 +25,6 @@ from reports.layouts import OPTIONAL
 from reports.rules import Encoding, period_of
 
 REPORTS_SHOWN = 30
-BLOCK = 1 << 16
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -118,15 +116,9 @@ def download(request: ShopRequest, report_id: int) -> HttpResponseBase:
     name = f"{report.kind.lower().replace('_', '-')}-{day:%Y%m%d-%H%M}-{report.pk}.txt"
     if not store().exists(report.document.name):
         raise Http404
-    answer = StreamingHttpResponse(_blocks(report.document.name), content_type=f"text/plain;charset={charset}")
+    answer = StreamingHttpResponse(blocks_of(report.document.name), content_type=f"text/plain;charset={charset}")
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
-
-
-def _blocks(name: str) -> Iterator[bytes]:
-    """The bytes of a stored file; it is open only while somebody takes them."""
-    with store().open(name, "rb") as file:
-        yield from iter(lambda: file.read(BLOCK), b"")
 
 
 @require_POST

@@ -73,6 +73,7 @@ REPORT_SIGNS = {
     "IN_PROGRESS": ("is-info", "clock", gettext_lazy("作成中")),
     "DONE": ("is-ok", "check", gettext_lazy("作成済み")),
     "FATAL": ("is-bad", "cross", gettext_lazy("作成できませんでした")),
+    "CANCELLED": ("", "minus", gettext_lazy("取り消し")),
 }
 LINE_SIGNS = {
     "DONE": ("is-ok", "check", gettext_lazy("完了")),

@@ -306,7 +306,7 @@ def confirm(call: Call, number: str) -> Answer:
     except Refused as refused:
         raise _refused(refused.code) from None
     warns = outcome.result == Result.WARNING and outcome.code == Refusal.OPEN_CANCELLATION_REQUEST
-    return Answer(status=204, headers={"x-portal-warning": Refusal.OPEN_CANCELLATION_REQUEST} if warns else {})
+    return Answer(status=204, headers={"x-portal-warning": Refusal.OPEN_CANCELLATION_REQUEST.value} if warns else {})
 
 
 class ShipmentStatusRequest(msgspec.Struct, rename="camel"):

@@ -60,3 +60,18 @@ def client_of(live_server, monkeypatch, settings) -> Iterator[Callable]:
     for client in made:
         client.close()
         client._auth._transport.close()
+
+
+@pytest.fixture
+def own_store(settings, tmp_path, monkeypatch, live_server) -> None:
+    """A folder of its own, addresses that lead to the live server, and no broker."""
+    settings.SITE_URL = live_server.url
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "documents": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": tmp_path / "documents"},
+        },
+    }
+    monkeypatch.setattr("feeds.actions.submitting.enqueue", lambda seller_id: None)
+    monkeypatch.setattr("reports.actions.enqueue", lambda report_id: None)

@@ -10,7 +10,10 @@ from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from accounts.actors import Actor, Door, Role
+from accounts.developers import issue, register
 from accounts.passwords import ask_for_link
+from accounts.rules import Scope
+from accounts.tokens import refresh
 from cancellations.actions import CancelTarget, set_shop_rules, start_bulk
 from cancellations.models import Closure, PolicyVersion
 from cancellations.policy import Reason, ShopRules
@@ -136,6 +139,20 @@ def a_feed(cast: Cast) -> int:
     return cast.shop.pk
 
 
+def an_old_token(cast: Cast) -> None:
+    """A token of the shop's software that ran out long ago."""
+    long_ago = timezone.now() - timedelta(days=2)
+    given = {"seller_id": cast.shop.pk, "by": cast.seller, "now": long_ago}
+    software = register(name="在庫管理", purpose="-", contact=cast.alice.email, needs_approval=False, **given)
+    keys = issue(application_id=software.pk, scopes=list(Scope), days=90, newest=0, **given)
+    refresh(
+        client_id=software.client_id,
+        client_secret=keys.client_secret,
+        refresh_token=keys.refresh_token,
+        now=long_ago,
+    )
+
+
 def an_old_feed(cast: Cast) -> None:
     """A file that was carried out long ago."""
     run_feeds(seller_id=a_feed(cast), clock=timezone.now)
@@ -224,6 +241,7 @@ def a_named_shop(cast: Cast) -> None:
 
 
 TASKS: dict[str, Callable[[Cast], tuple]] = {
+    "accounts.tasks.forget_tokens": lambda cast: (an_old_token(cast), ())[1],
     "cancellations.tasks.apply_closures": lambda cast: (a_closure(cast), ())[1],
     "metrics.tasks.take_snapshots": nothing,
     "metrics.tasks.look_at_states": lambda cast: (a_named_shop(cast), ())[1],
@@ -282,6 +300,7 @@ def test_m5_every_listener_that_is_called_twice_changes_nothing_the_second_time(
     """Called again by a worker that died before it could mark the delivery as done."""
     a_story(cast)
     warned_and_reminded()
+    run_feeds(seller_id=a_feed(cast), clock=timezone.now)
     ask_for_link(email=cast.dora.email, address="127.0.0.1", now=timezone.now())
     tasks = app.tasks
     while tasks["events.tasks.deliver_due"]():

@@ -1,0 +1,171 @@
+"""Reports 2021-06-30: order reports ordered by software, asked after and taken (sp-api 6)."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.urls import reverse
+
+from accounts.rules import Scope, TokenKind
+from reports import queries
+from reports.actions import TooLong, cancel_report, order_report
+from reports.models import Report
+from reports.queries import Listed
+from reports.rules import Encoding, Kind, Period
+from spapi import problems
+from spapi.door import Answer, Call, by_method, operation
+from spapi.names import (
+    REPORT_TYPES,
+    RESTRICTED_KINDS,
+    STATES,
+    TYPE_OF_REPORT,
+    read_report_document_id,
+    report_document_id,
+)
+from spapi.paging import next_token, state_of
+from spapi.params import moment_of
+from spapi.presigned import presigned
+from spapi.problems import invalid
+from spapi.shapes import moment
+
+from .feeds import require_marketplace
+
+LIST = "reports"
+KEPT = timedelta(days=90)
+# What a report covers whose start nobody says: what may wait to be sent, or a month.
+LOOKS_BACK = {Kind.ACTIONABLE: timedelta(days=365), Kind.UNSHIPPED: timedelta(days=60)}
+USUALLY = timedelta(days=30)
+
+
+def report_shape(report: Report) -> dict[str, Any]:
+    """One `Report`."""
+    shape = {
+        "reportId": str(report.pk),
+        "reportType": TYPE_OF_REPORT[report.kind],
+        "marketplaceIds": [settings.MARKETPLACE_ID],
+        "dataStartTime": moment(report.covers_from),
+        "dataEndTime": moment(report.covers_until),
+        "createdTime": moment(report.ordered_at),
+        "processingStatus": report.state,
+    }
+    if report.finished_at:
+        shape["processingStartTime"] = moment(report.ordered_at)
+        shape["processingEndTime"] = moment(report.finished_at)
+    if report.document is not None and report.document.forgotten_at is None:
+        shape["reportDocumentId"] = report_document_id(report.document)
+    return shape
+
+
+class ReportSpecification(msgspec.Struct, rename="camel"):
+    """The body of createReport."""
+
+    report_type: str
+    marketplace_ids: list[str] = []
+    data_start_time: str = ""
+    data_end_time: str = ""
+    report_options: dict[str, str] = {}
+
+
+@operation("createReport", rate=0.0167, burst=15, scope=Scope.REPORTS)
+def create_report(call: Call) -> Answer:
+    """Order a report, in the encoding that this marketplace's reports have always had."""
+    body = call.body(ReportSpecification)
+    if body.report_type not in REPORT_TYPES:
+        raise invalid(f"reportType: one of {', '.join(REPORT_TYPES)}.")
+    require_marketplace(body.marketplace_ids)
+    kind = REPORT_TYPES[body.report_type]
+    end = moment_of("dataEndTime", body.data_end_time) if body.data_end_time else call.now
+    start = (
+        moment_of("dataStartTime", body.data_start_time)
+        if body.data_start_time
+        else end - LOOKS_BACK.get(kind, USUALLY)
+    )
+    if start >= end:
+        raise invalid("dataEndTime: not after dataStartTime.")
+    try:
+        report = order_report(
+            seller_id=call.seller_id,
+            kind=kind,
+            encoding=Encoding.CP932,
+            period=Period(start, end),
+            by=call.holder.actor,
+            now=call.now,
+        )
+    except TooLong:
+        raise invalid("dataStartTime: a report covers a year at most.") from None
+    return Answer({"reportId": str(report.pk)}, 202)
+
+
+@operation("getReports", rate=0.0222, burst=10, scope=Scope.REPORTS)
+def get_reports(call: Call) -> dict[str, Any]:
+    """The shop's reports, the latest first."""
+    query = call.query
+    if token := query.text("nextToken"):
+        kept = state_of(token, LIST, call.seller_id, now=call.now)
+    else:
+        types = query.texts("reportTypes", known=tuple(REPORT_TYPES), most=10)
+        if not types:
+            raise invalid("reportTypes or nextToken: required.")
+        kept = {
+            "types": types,
+            "states": query.texts("processingStatuses", known=STATES),
+            "limit": query.number("pageSize", least=1, most=100, default=10),
+            "since": (query.moment("createdSince") or call.now - KEPT).isoformat(),
+            "until": (query.moment("createdUntil") or call.now).isoformat(),
+            "behind": 0,
+        }
+    asked = Listed(
+        since=moment_of("createdSince", kept["since"]),
+        until=moment_of("createdUntil", kept["until"]),
+        kinds=[REPORT_TYPES[name].value for name in kept["types"]],
+        states=kept["states"],
+        behind=kept["behind"],
+    )
+    limit = kept["limit"]
+    found = queries.reports_for_software(call.seller_id, asked, limit=limit + 1)
+    body: dict[str, Any] = {"reports": [report_shape(report) for report in found[:limit]]}
+    if len(found) > limit:
+        body["nextToken"] = next_token(LIST, call.seller_id, kept | {"behind": found[limit - 1].pk}, now=call.now)
+    return body
+
+
+def _report(call: Call, report_id: str) -> Report:
+    is_key = report_id.isascii() and report_id.isdigit() and len(report_id) < 18
+    report = queries.report_of_seller(call.seller_id, int(report_id)) if is_key else None
+    if report is None or report.kind not in TYPE_OF_REPORT:
+        raise problems.not_found(report_id[:60])
+    return report
+
+
+@operation("getReport", rate=2, burst=15, scope=Scope.REPORTS)
+def get_report(call: Call, report_id: str) -> dict[str, Any]:
+    """How far a report is."""
+    return report_shape(_report(call, report_id))
+
+
+@operation("cancelReport", rate=0.0222, burst=10, scope=Scope.REPORTS)
+def cancel(call: Call, report_id: str) -> dict[str, Any]:
+    """Take a report out of the queue."""
+    report = _report(call, report_id)
+    if not cancel_report(seller_id=call.seller_id, report_id=report.pk, now=call.now):
+        raise invalid("Only a report that is IN_QUEUE can be cancelled.")
+    return {}
+
+
+@operation("getReportDocument", rate=0.0167, burst=15, scope=Scope.REPORTS)
+def get_report_document(call: Call, document_id: str) -> dict[str, Any]:
+    """Where a report can be taken for five minutes; one that names people needs a restricted token."""
+    found = read_report_document_id(document_id)
+    report = queries.report_of_document(call.seller_id, *found) if found else None
+    if report is None:
+        raise problems.not_found(document_id[:100])
+    if report.kind in RESTRICTED_KINDS and call.holder.kind != TokenKind.RESTRICTED:
+        raise problems.denied("The document needs a restricted data token.")
+    path = reverse("spapi:document", args=[document_id])
+    return {"reportDocumentId": document_id, "url": presigned("GET", path, now=call.now)}
+
+
+reports = by_method(get=get_reports, post=create_report)
+report = by_method(get=get_report, delete=cancel)
+document = by_method(get=get_report_document)
