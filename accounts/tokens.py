@@ -115,6 +115,13 @@ def holder_of(token: str, *, now: datetime) -> Holder:
     return Holder(TokenKind(found.kind), credential, found.resources)
 
 
+def holder_of_access_key(access_key: str, *, now: datetime) -> Holder | None:
+    """Who signs by this access key; None if it is nobody's, or good no longer. Their use is noted by `note_use`."""
+    found = _good(now).filter(access_key=access_key, application__state=Application.State.APPROVED)
+    credential = found.select_related("application", "seller").first()
+    return Holder(TokenKind.ACCESS, credential, ()) if credential else None
+
+
 def note_use(credential: Credential, *, now: datetime) -> None:
     """Keep when keys were last used, once a minute at most."""
     earlier = now - USE_NOTED_EVERY

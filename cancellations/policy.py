@@ -472,6 +472,13 @@ def by_coverage(covered: Units | None, units: Units) -> list[dict[int, int]]:
     return [part for part in (inside, outside) if part]
 
 
+def judged_apart(reason: Reason, covered: Units | None, units: Units) -> list[dict[int, int]]:
+    """The chosen units in the parts that a seller's act with this reason consists of: of the buyer's, those asked for
+    apart from the others.
+    """
+    return by_coverage(covered, units) if reason == Reason.BUYER_CANCELED else [dict(units)]
+
+
 def classify(facts: CancellationFacts) -> Verdict:
     """The row of the table that applies, and its effect (domain 9.2)."""
     code = _code(facts)

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from messaging.queries import wishes_of
 from orders.models import Order
@@ -281,9 +281,42 @@ def requests_of(order_id: int) -> QuerySet[CancellationRequest]:
 
 def requested_items(order_ids: Iterable[int]) -> dict[int, str]:
     """The items of orders that show as requested by the buyer, with the reason given: open or approved (D-16)."""
-    shown = [RequestItem.State.OPEN, RequestItem.State.APPROVED]
+    shown = [state for state in RequestItem.State.values if policy.is_flagged(state)]
     found = RequestItem.objects.filter(request__order_id__in=list(order_ids), state__in=shown)
     return dict(found.order_by("request_id").values_list("item_id", "request__reason_label"))
+
+
+def requests_for_software(
+    seller_id: int,
+    *,
+    status: str = "",
+    since: datetime | None = None,
+    until: datetime | None = None,
+    behind: tuple[datetime, int] | None = None,
+    limit: int,
+) -> list[CancellationRequest]:
+    """The shop's requests by the last change of their order, earliest first, behind a position (domain 14.8)."""
+    found = CancellationRequest.objects.filter(seller_id=seller_id).select_related("order")
+    if status:
+        found = found.filter(status=status)
+    if since:
+        found = found.filter(order__last_updated_at__gte=since)
+    if until:
+        found = found.filter(order__last_updated_at__lte=until)
+    if behind:
+        moment, key = behind
+        found = found.filter(
+            Q(order__last_updated_at__gt=moment) | Q(order__last_updated_at=moment, pk__gt=key),
+            order__last_updated_at__gte=moment,
+        )
+    found = found.prefetch_related("items__item")
+    return list(found.order_by("order__last_updated_at", "pk")[:limit])
+
+
+def request_of_seller(seller_id: int, request_id: int) -> CancellationRequest | None:
+    """One request of the shop with its order and items; None for unknown and for another shop's."""
+    found = CancellationRequest.objects.filter(seller_id=seller_id, pk=request_id)
+    return found.select_related("order").prefetch_related("items__item").first()
 
 
 def cancellations_of(order_id: int) -> QuerySet[Cancellation]:

@@ -205,6 +205,7 @@ INSTALLED_APPS = [
     "feeds",
     "reports",
     "spapi",
+    "mws",
 ]
 
 MIDDLEWARE = [

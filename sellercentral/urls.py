@@ -8,6 +8,7 @@ import cancellations.urls
 import feeds.urls
 import messaging.urls
 import metrics.urls
+import mws.urls
 import orders.urls
 import payments.urls
 import reports.urls
@@ -31,10 +32,11 @@ buyer = [*accounts.urls.buyer, *orders.urls.buyer, *cancellations.urls.buyer, *m
 help_pages = [path("", views.help_index, name="index"), *cancellations.urls.help_pages, *metrics.urls.help_pages]
 
 urlpatterns = [
-    path("", views.home, name="home"),
+    path("", views.root, name="home"),
     path("", include(accounts.urls.urlpatterns)),
     path("", include(payments.urls.urlpatterns)),
     path("", include((spapi.urls.urlpatterns, "spapi"))),
+    path("", include((mws.urls.urlpatterns, "mws"))),
     path("seller/", include((seller, "seller"))),
     path("account/", include((buyer, "buyer"))),
     path("help/", include((help_pages, "help"))),

@@ -6,15 +6,24 @@ from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
 from accounts.access import frame_of, own_address, page_before, sign_in_first
 from accounts.queries import membership_of
+from mws.sections import at_root
+
+
+@csrf_exempt
+def root(request: HttpRequest) -> HttpResponseBase:
+    """The front door; older software of sellers sends feeds and reports here, each with its action (mws 1)."""
+    return at_root(request) if "Action" in request.GET else home(request)
 
 
 @require_safe

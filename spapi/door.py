@@ -188,19 +188,30 @@ def _take_one(holder: Holder, plan: Plan, now: datetime) -> None:
 
 def read_body(request: HttpRequest, kind: type[T]) -> T:
     """The body as JSON of this type. Raises Problem 400, 413 or 415."""
+    try:
+        return decoded(request, kind)
+    except NOT_DECODED as error:
+        raise problems.invalid(f"{error}"[:300]) from None
+
+
+# What `decoded` raises for bytes that are no JSON of the type.
+NOT_DECODED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def decoded(request: HttpRequest, kind: type[T]) -> T:
+    """The same; what is no JSON of the type raises msgspec's own errors. Raises Problem 400, 413 or 415."""
     length = request.META.get("CONTENT_LENGTH") or "0"
     if length.isdigit() and int(length) > LARGEST_BODY:
         raise Problem(413, "RequestTooLarge", "The body is too large.", f"At most {LARGEST_BODY} bytes.")
     if request.content_type not in {"", "application/json", "text/plain"}:
         raise Problem(415, "UnsupportedMediaType", "Send application/json.", (request.content_type or "")[:100])
     try:
-        return msgspec.json.decode(request.body, type=kind, strict=False)
+        content = request.body
     except RequestDataTooBig:
         raise Problem(413, "RequestTooLarge", "The body is too large.", "") from None
     except UnreadablePostError:
         raise problems.invalid("The body broke off.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise problems.invalid(f"{error}"[:300]) from None
+    return msgspec.json.decode(content, type=kind, strict=False)
 
 
 def _respond(request: HttpRequest, body: Any, status: int, headers: Mapping[str, str]) -> HttpResponse:

@@ -1,6 +1,7 @@
 """How the wire names feeds, reports and their documents (sp-api 5, 6)."""
 
 import re
+from datetime import timedelta
 from uuid import UUID
 
 from feeds.models import FeedDocument
@@ -27,6 +28,11 @@ REPORT_TYPES = {
 TYPE_OF_REPORT = {kind.value: name for name, kind in REPORT_TYPES.items()}
 # Reports with whom a parcel goes to: their files need a restricted token.
 RESTRICTED_KINDS = frozenset({ReportKind.ACTIONABLE, ReportKind.UNSHIPPED})
+# What a report covers whose start nobody says: what may wait to be sent, or a month.
+LOOKS_BACK = {ReportKind.ACTIONABLE: timedelta(days=365), ReportKind.UNSHIPPED: timedelta(days=60)}
+USUALLY = timedelta(days=30)
+# States of a feed that has answers.
+ANSWERED = frozenset({"DONE", "FATAL"})
 STATES = ("CANCELLED", "DONE", "FATAL", "IN_PROGRESS", "IN_QUEUE")
 
 UPLOAD, RESULT = "T", "R"

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
-from .views import documents, feeds, orders, reports, sellers, tokens
+from .views import cancellations, documents, feeds, orders, reports, sellers, tokens
 
 ORDER = "orders/v0/orders/<str:number>"
+# What the original interface lacks (domain 14.7).
+OWN = "cancellations/v1"
 
 urlpatterns = [
     path("auth/o2/token", tokens.token, name="token"),
@@ -25,6 +27,13 @@ urlpatterns = [
     path("reports/2021-06-30/reports/<str:report_id>", reports.report, name="report"),
     path("reports/2021-06-30/documents/<str:document_id>", reports.document, name="report-document"),
     path("documents/<str:name>", documents.document, name="document"),
+    path(f"{OWN}/orders/<str:number>/cancellations", cancellations.order_cancellations, name="cancel-order"),
+    path(f"{OWN}/orders/<str:number>/eligibility", cancellations.eligibility, name="eligibility"),
+    path(f"{OWN}/requests", cancellations.requests, name="requests"),
+    path(f"{OWN}/requests/<str:request_id>", cancellations.request, name="request"),
+    path(f"{OWN}/requests/<str:request_id>/approval", cancellations.approval, name="approve-request"),
+    path(f"{OWN}/requests/<str:request_id>/decline", cancellations.declining, name="decline-request"),
+    path(f"{OWN}/rate", cancellations.rate, name="rate"),
     path("sellers/v1/marketplaceParticipations", sellers.participations, name="participations"),
     path("sellers/v1/account", sellers.account, name="account"),
 ]

@@ -258,7 +258,7 @@ def _parts(standing: Standing, form: CancelItemsForm) -> list[tuple[Reason, dict
     return [
         (reason, part)
         for reason, units in form.units_by_reason.items()
-        for part in (policy.by_coverage(covered, units) if reason == Reason.BUYER_CANCELED else [dict(units)])
+        for part in policy.judged_apart(reason, covered, units)
     ]
 
 

@@ -38,12 +38,20 @@ class NoBytes(Exception):
 
 
 def submit(
-    *, seller_id: int, kind: Kind, file_name: str, content: BinaryIO, is_dry_run: bool, by: Actor, now: datetime
+    *,
+    seller_id: int,
+    kind: Kind,
+    file_name: str,
+    content: BinaryIO,
+    is_dry_run: bool,
+    by: Actor,
+    now: datetime,
+    is_xml: bool = False,
 ) -> Feed:
     """Keep a file and put it into the shop's queue; a worker carries it out after the transaction.
 
     Nobody reads it yet: whatever is wrong with it becomes the feed's answer. If a row cannot be
-    written, the file is taken away again.
+    written, the file is taken away again. `is_xml` is what its sender says that it is.
 
     Raises TooLarge above 10 MB, TooManyFeeds beyond 15 at once and one every two minutes, ValueError if nobody
     sends it.
@@ -63,7 +71,7 @@ def submit(
                 created_at=now,
                 uploaded_at=now,
             )
-            feed = _queue(document, kind, is_dry_run=is_dry_run, by=by, now=now)
+            feed = _queue(document, kind, is_xml=is_xml, is_dry_run=is_dry_run, by=by, now=now)
             store().save(name, File(content))
     except Exception:
         store().delete(name)
@@ -138,7 +146,7 @@ def _may_send(seller_id: int, now: datetime) -> None:
 
 
 def _queue(
-    document: FeedDocument, kind: Kind, *, is_dry_run: bool, by: Actor, now: datetime, is_xml: bool = False
+    document: FeedDocument, kind: Kind, *, is_xml: bool, is_dry_run: bool, by: Actor, now: datetime
 ) -> Feed:
     """Make a feed of a document, under its shop's lock."""
     if by.user_id is None:

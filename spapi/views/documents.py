@@ -6,7 +6,7 @@ No token is asked: the signature in the address is the permission. Errors are in
 import zlib
 from collections.abc import Iterable
 from io import BytesIO
-from typing import cast
+from typing import TYPE_CHECKING, cast
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
@@ -17,13 +17,15 @@ from django.views.decorators.csrf import csrf_exempt
 from feeds import queries as feed_queries
 from feeds import results
 from feeds.actions import LARGEST_FEED, NoBytes, TooLarge, receive
-from feeds.models import Feed, FeedDocument
 from feeds.store import blocks_of, store
 from reports import queries as report_queries
-from reports.models import Report
 from reports.rules import Encoding
 from spapi.names import UPLOAD, read_feed_document_id, read_report_document_id
 from spapi.presigned import is_signed
+
+if TYPE_CHECKING:
+    from feeds.models import Feed, FeedDocument
+    from reports.models import Report
 
 GZIP = b"\x1f\x8b"
 
@@ -117,18 +119,18 @@ def _get(request: HttpRequest, name: str) -> HttpResponseBase:
     raise _Refused(404, "NoSuchKey", "There is no such document.")
 
 
-def _report(report: Report) -> StreamingHttpResponse:
+def _report(report: "Report") -> StreamingHttpResponse:
     charset = "Windows-31J" if report.encoding == Encoding.CP932 else "UTF-8"
     return _streamed(
         blocks_of(cast("str", report.document and report.document.name)), f"text/plain;charset={charset}"
     )
 
 
-def _kind_of(document: FeedDocument) -> str:
+def _kind_of(document: "FeedDocument") -> str:
     return document.content_type or "text/plain"
 
 
-def _answers(feed: Feed) -> StreamingHttpResponse:
+def _answers(feed: "Feed") -> StreamingHttpResponse:
     """The processing report of a feed, in the form of the feed itself (flat-files 7)."""
     lines = feed_queries.lines_of(feed).iterator(chunk_size=2000)
     if feed.is_xml:

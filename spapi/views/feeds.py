@@ -2,7 +2,7 @@
 
 import math
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from django.conf import settings
@@ -11,11 +11,11 @@ from django.urls import reverse
 from accounts.rules import Scope
 from feeds import queries
 from feeds.actions import NoBytes, TooManyFeeds, cancel_feed, reserve, submit_document
-from feeds.models import Feed
 from feeds.queries import Listed
 from spapi import problems
 from spapi.door import Answer, Call, by_method, operation
 from spapi.names import (
+    ANSWERED,
     FEED_TYPES,
     RESULT,
     STATES,
@@ -30,11 +30,14 @@ from spapi.presigned import presigned
 from spapi.problems import Problem, invalid
 from spapi.shapes import moment
 
+if TYPE_CHECKING:
+    from feeds.models import Feed
+
 LIST = "feeds"
 KEPT = timedelta(days=90)
 
 
-def feed_shape(feed: Feed) -> dict[str, Any]:
+def feed_shape(feed: "Feed") -> dict[str, Any]:
     """One `Feed`."""
     shape = {
         "feedId": str(feed.pk),
@@ -47,7 +50,7 @@ def feed_shape(feed: Feed) -> dict[str, Any]:
         shape["processingStartTime"] = moment(feed.started_at)
     if feed.finished_at:
         shape["processingEndTime"] = moment(feed.finished_at)
-    if feed.state in {Feed.State.DONE, Feed.State.FATAL} and feed.document.forgotten_at is None:
+    if feed.state in ANSWERED and feed.document.forgotten_at is None:
         shape["resultFeedDocumentId"] = feed_document_id(feed.document, RESULT)
     return shape
 
@@ -150,7 +153,7 @@ def get_feeds(call: Call) -> dict[str, Any]:
     return body
 
 
-def _feed(call: Call, feed_id: str) -> Feed:
+def _feed(call: Call, feed_id: str) -> "Feed":
     is_key = feed_id.isascii() and feed_id.isdigit() and len(feed_id) < 18
     feed = queries.feed_of_seller(call.seller_id, int(feed_id)) if is_key else None
     if feed is None:

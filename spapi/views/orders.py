@@ -1,7 +1,5 @@
 """Orders v0: the shop's orders and items as software reads them, and shipments as it confirms them (sp-api 3)."""
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -12,165 +10,30 @@ from cancellations.policy import Refusal
 from cancellations.queries import requested_items, rules_at
 from orders import polling
 from orders.outcomes import Refused, Result, sole
-from orders.polling import PLACED, UPDATED, Poll, Polled
+from orders.polling import PLACED, Polled
 from orders.queries import local_day, order_of_seller
 from shipments.actions import ConfirmTarget, confirm_shipment
 from spapi import problems, shapes
 from spapi.door import Answer, Call, by_method, operation
-from spapi.paging import next_token, state_of
 from spapi.params import moment_of
+from spapi.polls import page_of
 from spapi.problems import Problem, invalid
-
-MOST_ORDERS = 100
-# Late commits are behind the moment up to which a list reaches by itself (D-35).
-SAFETY = timedelta(minutes=2)
-OLDEST = timedelta(days=2 * 365)
-KIND = "orders.v0"
-ORDER_STATUSES = (
-    "PendingAvailability",
-    "Pending",
-    "Unshipped",
-    "PartiallyShipped",
-    "Shipped",
-    "InvoiceUnconfirmed",
-    "Canceled",
-    "Unfulfillable",
-)
-_STATUS_OF = {wire: own for own, wire in shapes.STATUSES.items()}
-_CHANNEL_OF = {wire: own for own, wire in shapes.CHANNELS.items()}
-# What no order of this marketplace is: lists that ask for nothing else are empty.
-NEVER = (
-    "EasyShipShipmentStatuses",
-    "ElectronicInvoiceStatuses",
-    "ActualFulfillmentSupplySourceId",
-    "StoreChainStoreId",
-)
-EXCLUDED_BY_SELLER_ORDER_ID = (
-    "FulfillmentChannels",
-    "OrderStatuses",
-    "PaymentMethods",
-    "LastUpdatedAfter",
-    "LastUpdatedBefore",
-    "BuyerEmail",
-)
-
-
-def marketplaces(call: Call, name: str = "MarketplaceIds") -> None:
-    """Require that the portal's own marketplace is among those asked for (sp-api 1.4)."""
-    asked = call.query.texts(name, most=50)
-    if not asked:
-        raise invalid(f"{name}: required.")
-    if settings.MARKETPLACE_ID not in asked:
-        raise problems.denied(problems.FOREIGN_MARKETPLACE)
 
 
 @operation("getOrders", rate=0.0167, burst=20, scope=Scope.ORDERS_READ)
 def get_orders(call: Call) -> dict[str, Any]:
     """Orders that were placed or changed since a moment, earliest first, up to 100 a page."""
-    query, state = call.query, {}
-    if token := query.text("NextToken"):
-        state = state_of(token, KIND, call.seller_id, now=call.now)
-        wish, limit = _wish_of(state), state["limit"]
-    else:
-        marketplaces(call)
-        wish = _wish(call)
-        limit = query.number("MaxResultsPerPage", least=1, most=MOST_ORDERS, default=MOST_ORDERS)
-    found: list[Polled] = []
-    if not any(query.has(*NEVER)) and not query.truth("IsISPU"):
-        behind = (moment_of("NextToken", state["moment"]), state["key"]) if state else None
-        found = polling.poll(call.seller_id, wish, behind=behind, limit=limit + 1)
-    payload: dict[str, Any] = {"Orders": [_shape(call, order) for order in found[:limit]]}
-    if len(found) > limit:
-        last = found[limit - 1]
-        kept = _kept(wish) | {"limit": limit, "key": last.pk, "moment": last.moment(wish.column).isoformat()}
-        payload["NextToken"] = next_token(KIND, call.seller_id, kept, now=call.now)
-    if wish.before:
-        name = "CreatedBefore" if wish.column == PLACED else "LastUpdatedBefore"
-        payload[name] = shapes.moment(wish.before)
+    page = page_of(call.query, call.seller_id, now=call.now)
+    payload: dict[str, Any] = {"Orders": [_shape(call, order) for order in page.orders]}
+    if page.token:
+        payload["NextToken"] = page.token
+    if page.before:
+        payload["CreatedBefore" if page.column == PLACED else "LastUpdatedBefore"] = shapes.moment(page.before)
     return {"payload": payload}
 
 
 def _shape(call: Call, order: Polled) -> dict[str, Any]:
     return shapes.order_shape(order, with_address=call.sees("shippingAddress"), with_buyer=call.sees("buyerInfo"))
-
-
-def _wish(call: Call) -> Poll:
-    query = call.query
-    numbers = query.texts("AmazonOrderIds", most=50)
-    if (number := query.text("SellerOrderId", longest=60)) and query.has(*EXCLUDED_BY_SELLER_ORDER_ID):
-        raise invalid(f"SellerOrderId: not together with {', '.join(EXCLUDED_BY_SELLER_ORDER_ID)}.")
-    starts = query.has("CreatedAfter", "LastUpdatedAfter")
-    if len(starts) > 1 or not (starts or numbers):
-        raise invalid("Send exactly one of CreatedAfter and LastUpdatedAfter.")
-    column, prefix = (PLACED, "Created") if starts == ["CreatedAfter"] else (UPDATED, "LastUpdated")
-    for other in query.has("CreatedBefore", "LastUpdatedBefore"):
-        if not starts or other != f"{prefix}Before":
-            raise invalid(f"{other}: only together with its own …After.")
-    after, before = query.moment(f"{prefix}After"), query.moment(f"{prefix}Before")
-    latest = call.now - SAFETY
-    _require_period(prefix, after, before, latest, call.now)
-    return _filtered(
-        call, column, after, before or (latest if starts else None), [*numbers, *([number] if number else [])]
-    )
-
-
-def _require_period(
-    prefix: str, after: datetime | None, before: datetime | None, latest: datetime, now: datetime
-) -> None:
-    if after and after < now - OLDEST:
-        raise invalid(f"{prefix}After: at most two years ago.")
-    if before and after and before < after:
-        raise invalid(f"{prefix}Before: earlier than {prefix}After.")
-    if before and before > latest:
-        raise invalid(f"{prefix}Before: at least two minutes before now.")
-
-
-def _filtered(
-    call: Call, column: str, after: datetime | None, before: datetime | None, numbers: Sequence[str]
-) -> Poll:
-    query = call.query
-    asked = query.texts("OrderStatuses", known=ORDER_STATUSES)
-    statuses = [_STATUS_OF[each] for each in asked if each in _STATUS_OF]
-    channels = [_CHANNEL_OF[each] for each in query.texts("FulfillmentChannels", known=tuple(_CHANNEL_OF))]
-    ways = query.texts("PaymentMethods", known=("COD", "CVS", "Other"))
-    named = [words for name in ("COD", "CVS") if name in ways for words in shapes.PAYMENTS[name]]
-    others = [words for name in ("COD", "CVS") if name not in ways for words in shapes.PAYMENTS[name]]
-    return Poll(
-        column=column,
-        after=after,
-        before=before,
-        # Statuses that no order of ours has leave nothing.
-        statuses=statuses or (["none"] if asked else []),
-        channels=channels,
-        payments=named if ways and "Other" not in ways else [],
-        not_payments=others if "Other" in ways and len(ways) < 3 else [],
-        buyer_email=query.text("BuyerEmail", longest=254),
-        numbers=numbers,
-    )
-
-
-def _kept(wish: Poll) -> dict[str, Any]:
-    """A wish as a token keeps it."""
-    return {
-        "wish": {
-            "column": wish.column,
-            "after": wish.after and wish.after.isoformat(),
-            "before": wish.before and wish.before.isoformat(),
-            "statuses": wish.statuses,
-            "channels": wish.channels,
-            "payments": wish.payments,
-            "not_payments": wish.not_payments,
-            "buyer_email": wish.buyer_email,
-            "numbers": wish.numbers,
-        }
-    }
-
-
-def _wish_of(state: dict[str, Any]) -> Poll:
-    kept = dict(state["wish"])
-    for name in ("after", "before"):
-        kept[name] = datetime.fromisoformat(kept[name]) if kept[name] else None
-    return Poll(**kept)
 
 
 def _order(call: Call, number: str) -> Polled:
@@ -306,7 +169,9 @@ def confirm(call: Call, number: str) -> Answer:
     except Refused as refused:
         raise _refused(refused.code) from None
     warns = outcome.result == Result.WARNING and outcome.code == Refusal.OPEN_CANCELLATION_REQUEST
-    return Answer(status=204, headers={"x-portal-warning": Refusal.OPEN_CANCELLATION_REQUEST.value} if warns else {})
+    return Answer(
+        status=204, headers={"x-portal-warning": Refusal.OPEN_CANCELLATION_REQUEST.value} if warns else {}
+    )
 
 
 class ShipmentStatusRequest(msgspec.Struct, rename="camel"):

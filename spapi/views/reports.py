@@ -1,7 +1,7 @@
 """Reports 2021-06-30: order reports ordered by software, asked after and taken (sp-api 6)."""
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from django.conf import settings
@@ -10,16 +10,17 @@ from django.urls import reverse
 from accounts.rules import Scope, TokenKind
 from reports import queries
 from reports.actions import TooLong, cancel_report, order_report
-from reports.models import Report
 from reports.queries import Listed
-from reports.rules import Encoding, Kind, Period
+from reports.rules import Encoding, Period
 from spapi import problems
 from spapi.door import Answer, Call, by_method, operation
 from spapi.names import (
+    LOOKS_BACK,
     REPORT_TYPES,
     RESTRICTED_KINDS,
     STATES,
     TYPE_OF_REPORT,
+    USUALLY,
     read_report_document_id,
     report_document_id,
 )
@@ -31,14 +32,14 @@ from spapi.shapes import moment
 
 from .feeds import require_marketplace
 
+if TYPE_CHECKING:
+    from reports.models import Report
+
 LIST = "reports"
 KEPT = timedelta(days=90)
-# What a report covers whose start nobody says: what may wait to be sent, or a month.
-LOOKS_BACK = {Kind.ACTIONABLE: timedelta(days=365), Kind.UNSHIPPED: timedelta(days=60)}
-USUALLY = timedelta(days=30)
 
 
-def report_shape(report: Report) -> dict[str, Any]:
+def report_shape(report: "Report") -> dict[str, Any]:
     """One `Report`."""
     shape = {
         "reportId": str(report.pk),
@@ -130,7 +131,7 @@ def get_reports(call: Call) -> dict[str, Any]:
     return body
 
 
-def _report(call: Call, report_id: str) -> Report:
+def _report(call: Call, report_id: str) -> "Report":
     is_key = report_id.isascii() and report_id.isdigit() and len(report_id) < 18
     report = queries.report_of_seller(call.seller_id, int(report_id)) if is_key else None
     if report is None or report.kind not in TYPE_OF_REPORT:

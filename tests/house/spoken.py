@@ -24,6 +24,7 @@ ROOMS = (
     "sellercentral",
     "shipments",
     "spapi",
+    "mws",
 )
 MARKS = {"gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy", "_"}
 # Kana, kanji, and signs of Japanese writing; not the dot of lists (・), nor the mark of a postal code (〒).

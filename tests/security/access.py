@@ -218,8 +218,8 @@ def admin_access() -> dict[str, frozenset[str]]:
 # --- the addresses ----------------------------------------------------------------------------------------
 
 
-# Addresses that ask for a token and know no session: tests/spapi/test_access.py says who gets what there.
-FOR_SOFTWARE = ("spapi:",)
+# Addresses that ask for a token and know no session: tests/spapi and tests/mws say who gets what there.
+FOR_SOFTWARE = ("spapi:", "mws:")
 
 
 def routes() -> set[str]:

@@ -10,7 +10,7 @@ from tests.cast import Cast
 
 from .conftest import error_of, software_of
 
-READ, SHIP = Scope.ORDERS_READ, Scope.ORDERS_SHIP
+READ, SHIP, CANCEL = Scope.ORDERS_READ, Scope.ORDERS_SHIP, Scope.ORDERS_CANCEL
 ORDER = "/orders/v0/orders/{number}"
 # Every operation: its name on the wire, the method, an address of it, and what keys must allow.
 OPERATIONS = {
@@ -34,6 +34,13 @@ OPERATIONS = {
     "getReport": ("GET", "/reports/2021-06-30/reports/1", Scope.REPORTS),
     "cancelReport": ("DELETE", "/reports/2021-06-30/reports/1", Scope.REPORTS),
     "getReportDocument": ("GET", "/reports/2021-06-30/documents/1", Scope.REPORTS),
+    "cancelOrder": ("POST", "/cancellations/v1/orders/{number}/cancellations", CANCEL),
+    "getEligibility": ("GET", "/cancellations/v1/orders/{number}/eligibility", READ),
+    "getRequests": ("GET", "/cancellations/v1/requests", READ),
+    "getRequest": ("GET", "/cancellations/v1/requests/1", READ),
+    "approveRequest": ("POST", "/cancellations/v1/requests/1/approval", CANCEL),
+    "declineRequest": ("POST", "/cancellations/v1/requests/1/decline", CANCEL),
+    "getRate": ("GET", "/cancellations/v1/rate", READ),
     "getMarketplaceParticipations": ("GET", "/sellers/v1/marketplaceParticipations", None),
     "getAccount": ("GET", "/sellers/v1/account", None),
 }
@@ -97,6 +104,7 @@ def test_another_shops_order_and_one_that_is_nowhere_are_answered_alike(cast: Ca
 
 
 SHIPMENTS = {
+    "cancelOrder": {"reasonCode": "OTHER"},
     "updateShipmentStatus": {"marketplaceId": "A1VC38T7YXB528", "shipmentStatus": "PickedUp"},
     "confirmShipment": {
         "marketplaceId": "A1VC38T7YXB528",

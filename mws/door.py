@@ -1,0 +1,201 @@
+"""The door itself: parameters, signature, limits, then one action; then the wire's envelopes (mws 1 to 4)."""
+
+import base64
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qsl
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.http import http_date
+from django.utils.translation import override
+
+from accounts.rules import Scope
+from accounts.tokens import Holder
+from spapi.limits import Limit, buckets
+from spapi.problems import Problem as SharedProblem
+
+from . import signing
+from .documents import Part, document
+from .problems import Problem, denied, invalid
+
+logger = logging.getLogger(__name__)
+
+ORDERS = "https://mws.amazonservices.com/Orders/2013-09-01"
+DOCUMENTS = "http://mws.amazonaws.com/doc/2009-01-01/"
+SELLERS = "https://mws.amazonservices.com/Sellers/2011-07-01"
+LARGEST_QUERY = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """A document that is the whole answer."""
+
+    content: bytes
+    content_type: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One signed request that was let in."""
+
+    request: HttpRequest
+    holder: Holder
+    given: dict[str, str]
+    now: datetime
+
+    @property
+    def seller_id(self) -> int:
+        """The shop that asks."""
+        return self.holder.seller_id
+
+    def text(self, name: str, *, required: bool = False) -> str:
+        """A parameter. Raises Problem 400 if it is required and was not sent."""
+        value = self.given.get(name, "")
+        if required and not value:
+            raise invalid(f"{name} must be specified")
+        return value
+
+    def listed(self, name: str, *, known: Sequence[str] = (), most: int = 100) -> list[str]:
+        """The values of `Name.1`, `Name.2` and so on, which begin with 1 and have no gaps. Raises Problem 400."""
+        numbers = [key.removeprefix(f"{name}.") for key in self.given if key.startswith(f"{name}.")]
+        if len(numbers) > most:
+            raise invalid(f"{name}: at most {most} values")
+        wanted = [str(number) for number in range(1, len(numbers) + 1)]
+        if set(numbers) != set(wanted):
+            raise invalid(f"{name}: values are numbered from 1 on without gaps")
+        values = [self.given[f"{name}.{number}"] for number in wanted]
+        for value in values:
+            if known and value not in known:
+                raise invalid(f"{name}: {value[:60]} is not one of {', '.join(known)}")
+        return values
+
+
+Act = Callable[[Call], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action: what it does, what keys must allow, its limit, and the name under which the limit is shared."""
+
+    act: Act
+    namespace: str
+    scope: Scope | None
+    limit: Limit
+    shares: str
+    hourly: int
+
+
+def answer(request: HttpRequest, actions: dict[str, Action], namespace: str) -> HttpResponse:
+    """Carry out the action that a request names."""
+    now = timezone.now()
+    name = ""
+    headers: dict[str, str] = {}
+    try:
+        parameters = _parameters(request)
+        given = dict(parameters)
+        name = given.get("Action", "")
+        if name not in actions:
+            raise invalid(f"Action: {name[:60]} is not an action of this section")
+        action = actions[name]
+        namespace = action.namespace
+        holder = signing.holder_of(
+            parameters, method=request.method or "", hosts=_hosts(request), path=request.path, now=now
+        )
+        if action.scope is not None and not holder.has(action.scope):
+            raise denied(f"The keys do not allow {action.scope}")
+        headers = _take_one(holder, action, now)
+        with override("en"):
+            found = action.act(Call(request, holder, given, now))
+    except (Problem, SharedProblem) as problem:
+        return _finish(_error(_as_ours(problem), namespace), headers, now)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("The action %s failed", name)
+        failed = Problem(500, "InternalError", "An internal error occurred.")
+        return _finish(_error(failed, namespace), headers, now)
+    if isinstance(found, Raw):
+        response = HttpResponse(found.content, content_type=found.content_type)
+        return _finish(response, headers | found.headers, now)
+    request_id = [("RequestId", str(uuid4()))]
+    body = document(f"{name}Response", namespace, [(f"{name}Result", found), ("ResponseMetadata", request_id)])
+    return _finish(HttpResponse(body, content_type="text/xml"), headers, now)
+
+
+def _as_ours(problem: Problem | SharedProblem) -> Problem:
+    """What a shared reader refuses, in this wire's codes."""
+    if isinstance(problem, Problem):
+        return problem
+    message = problem.details or problem.message
+    if message.startswith("NextToken"):
+        return Problem(400, "NextTokenCorrupted", message)
+    return Problem(problem.status, "AccessDenied" if problem.status == 401 else "InvalidParameterValue", message)
+
+
+def _parameters(request: HttpRequest) -> signing.Parameters:
+    """All parameters: of the query, or of a form that was posted. Raises Problem 400."""
+    query = request.META.get("QUERY_STRING", "")
+    if len(query) > LARGEST_QUERY:
+        raise invalid("The query is too long")
+    is_form = request.content_type == "application/x-www-form-urlencoded"
+    try:
+        parameters = parse_qsl(query, keep_blank_values=True, errors="strict")
+        if request.method == "POST" and is_form and request.body:
+            parameters += parse_qsl(request.body.decode(), keep_blank_values=True, errors="strict")
+    except (UnicodeDecodeError, ValueError):
+        raise invalid("The parameters are not UTF-8") from None
+    if any("\x00" in name + value for name, value in parameters):
+        raise invalid("A parameter cannot be read")
+    return parameters
+
+
+def _hosts(request: HttpRequest) -> list[str]:
+    """The host as clients sign it; outside production also as they do for plain http (mws 2)."""
+    host = request.get_host()
+    plain = host.removesuffix(":443" if request.is_secure() else ":80")
+    return [plain] if settings.PRODUCTION else [plain, f"http://{plain}"]
+
+
+def _take_one(holder: Holder, action: Action, now: datetime) -> dict[str, str]:
+    if settings.SPAPI_RATE_LIMITS:
+        key = f"mws:{holder.seller_id}:{holder.credential.application_id}:{action.shares}"
+        if buckets.take(key, action.limit, now=now):
+            raise Problem(503, "RequestThrottled", "Request is throttled")
+    if not action.hourly:
+        return {}
+    return {
+        "x-mws-quota-max": f"{action.hourly}.0",
+        "x-mws-quota-remaining": f"{action.hourly}.0",
+        "x-mws-quota-resetsOn": http_date((now + timedelta(hours=1)).timestamp()),
+    }
+
+
+def _error(problem: Problem, namespace: str) -> HttpResponse:
+    facts: list[Part] = [
+        ("Type", problem.kind),
+        ("Code", problem.code),
+        ("Message", problem.message),
+        ("Detail", ""),
+    ]
+    name = "RequestID" if namespace == DOCUMENTS else "RequestId"
+    body = document("ErrorResponse", namespace, [("Error", facts), (name, str(uuid4()))])
+    return HttpResponse(body, status=problem.status, content_type="text/xml")
+
+
+def _finish(response: HttpResponse, headers: dict[str, str], now: datetime) -> HttpResponse:
+    for name, value in headers.items():
+        response[name] = value
+    request_id = str(uuid4())
+    response["x-mws-request-id"] = request_id
+    response["x-mws-timestamp"] = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    response["x-mws-response-context"] = base64.b64encode(request_id.encode()).decode()
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,187 @@
+"""Reports 2009-01-01: order reports ordered, asked after and taken (mws 7)."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from accounts.rules import Scope
+from feeds.store import blocks_of, store
+from mws.documents import Part
+from mws.door import Call, Raw
+from mws.problems import Problem, invalid
+from reports import queries
+from reports.actions import TooLong, order_report
+from reports.queries import Listed
+from reports.rules import Encoding, Period
+from spapi.names import LOOKS_BACK, REPORT_TYPES, USUALLY
+from spapi.paging import next_token, state_of
+from spapi.params import moment_of
+
+from .feeds import count_of, done_once, moment, number_of, raw
+
+if TYPE_CHECKING:
+    from reports.models import Report
+
+REQUESTS, FILES = "mws.requests", "mws.reports"
+KEPT = timedelta(days=90)
+# This wire's names of reports, by the later one's.
+NAMES = {
+    "_GET_FLAT_FILE_ACTIONABLE_ORDER_DATA_": "GET_FLAT_FILE_ACTIONABLE_ORDER_DATA_SHIPPING",
+    "_GET_FLAT_FILE_ORDERS_DATA_": "GET_FLAT_FILE_ORDER_REPORT_DATA_SHIPPING",
+    "_GET_FLAT_FILE_ALL_ORDERS_DATA_BY_LAST_UPDATE_": "GET_FLAT_FILE_ALL_ORDERS_DATA_BY_LAST_UPDATE_GENERAL",
+    "_GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_": "GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_GENERAL",
+}
+TYPES = {wire: REPORT_TYPES[later] for wire, later in NAMES.items()}
+TYPE_OF = {kind.value: wire for wire, kind in TYPES.items()}
+STATES = {
+    "IN_QUEUE": "_SUBMITTED_",
+    "IN_PROGRESS": "_IN_PROGRESS_",
+    "DONE": "_DONE_",
+    "FATAL": "_CANCELLED_",
+    "CANCELLED": "_CANCELLED_",
+}
+WIRE_STATES = ("_SUBMITTED_", "_IN_PROGRESS_", "_CANCELLED_", "_DONE_", "_DONE_NO_DATA_")
+
+
+def request_parts(report: "Report") -> list[Part]:
+    """One `ReportRequestInfo`; a report's number is that of its request."""
+    return [
+        ("ReportRequestId", report.pk),
+        ("ReportType", TYPE_OF[report.kind]),
+        ("StartDate", moment(report.covers_from)),
+        ("EndDate", moment(report.covers_until)),
+        ("Scheduled", report.schedule_id is not None),
+        ("SubmittedDate", moment(report.ordered_at)),
+        ("ReportProcessingStatus", STATES[report.state]),
+        ("GeneratedReportId", report.pk if report.state == "DONE" else None),
+        ("StartedProcessingDate", moment(report.ordered_at) if report.finished_at else None),
+        ("CompletedDate", report.finished_at and moment(report.finished_at)),
+    ]
+
+
+def file_parts(report: "Report") -> list[Part]:
+    """One `ReportInfo`."""
+    return [
+        ("ReportId", report.pk),
+        ("ReportType", TYPE_OF[report.kind]),
+        ("ReportRequestId", report.pk),
+        ("AvailableDate", report.finished_at and moment(report.finished_at)),
+        ("Acknowledged", False),
+    ]
+
+
+def request_report(call: Call) -> list[Part]:
+    """Order a report. The same signed request again gives the same answer and orders nothing (S-24)."""
+    wire = call.text("ReportType", required=True)
+    if wire not in TYPES:
+        raise Problem(400, "InvalidReportType", f"ReportType: {wire[:60]} is not one of {', '.join(TYPES)}")
+    kind = TYPES[wire]
+    end = _moment(call, "EndDate") or call.now
+    start = _moment(call, "StartDate") or end - LOOKS_BACK.get(kind, USUALLY)
+    if start >= end or end > call.now:
+        raise invalid("EndDate: after StartDate, and not after now")
+
+    def act() -> dict:
+        report = order_report(
+            seller_id=call.seller_id,
+            kind=kind,
+            encoding=Encoding.CP932,
+            period=Period(start, end),
+            by=call.holder.actor,
+            now=call.now,
+        )
+        return {"report": report.pk}
+
+    try:
+        answer = done_once(call, [wire], act)
+    except TooLong:
+        raise invalid("StartDate: a report covers a year at most") from None
+    return [("ReportRequestInfo", request_parts(_report(call, answer["report"])))]
+
+
+def _moment(call: Call, name: str) -> datetime | None:
+    written = call.text(name)
+    return moment_of(name, written) if written else None
+
+
+def _report(call: Call, report_id: int) -> "Report":
+    report = queries.report_of_seller(call.seller_id, report_id)
+    if report is None or report.kind not in TYPE_OF:
+        raise Problem(400, "InvalidReportId", f"Invalid ReportId: {report_id}")
+    return report
+
+
+def get_report_request_list(call: Call) -> list[Part]:
+    """The reports that were ordered, the latest first; those of given numbers whatever else is asked."""
+    if ids := call.listed("ReportRequestIdList.Id"):
+        found = [queries.report_of_seller(call.seller_id, number_of(each)) for each in ids]
+        known = [each for each in found if each is not None and each.kind in TYPE_OF]
+        return [("HasNext", False), *(("ReportRequestInfo", request_parts(each)) for each in known)]
+    states = call.listed("ReportProcessingStatusList.Status", known=WIRE_STATES)
+    kept = _kept(call, "RequestedFromDate", "RequestedToDate")
+    kept["states"] = [own for own, wire in STATES.items() if wire in states] or (["none"] if states else [])
+    return _page(call, REQUESTS, kept)
+
+
+def get_report_list(call: Call) -> list[Part]:
+    """The reports that can be taken, the latest first."""
+    kept = _kept(call, "AvailableFromDate", "AvailableToDate") | {"states": ["DONE"]}
+    return _page(call, FILES, kept)
+
+
+def get_report_request_list_by_next_token(call: Call) -> list[Part]:
+    """The next page."""
+    token = call.text("NextToken", required=True)
+    return _page(call, REQUESTS, state_of(token, REQUESTS, call.seller_id, now=call.now))
+
+
+def get_report_list_by_next_token(call: Call) -> list[Part]:
+    """The next page."""
+    token = call.text("NextToken", required=True)
+    return _page(call, FILES, state_of(token, FILES, call.seller_id, now=call.now))
+
+
+def _kept(call: Call, since: str, until: str) -> dict:
+    return {
+        "types": call.listed("ReportTypeList.Type", known=tuple(TYPES)) or list(TYPES),
+        "limit": count_of(call),
+        "since": (_moment(call, since) or call.now - KEPT).isoformat(),
+        "until": (_moment(call, until) or call.now).isoformat(),
+        "behind": 0,
+    }
+
+
+def _page(call: Call, kind: str, kept: dict) -> list[Part]:
+    asked = Listed(
+        since=moment_of("FromDate", kept["since"]),
+        until=moment_of("ToDate", kept["until"]),
+        kinds=[TYPES[name].value for name in kept["types"]],
+        states=kept["states"],
+        behind=kept["behind"],
+    )
+    limit = kept["limit"]
+    found = queries.reports_for_software(call.seller_id, asked, limit=limit + 1)
+    token = None
+    if len(found) > limit:
+        token = next_token(kind, call.seller_id, kept | {"behind": found[limit - 1].pk}, now=call.now)
+    shown = [
+        ("ReportRequestInfo", request_parts(each)) if kind == REQUESTS else ("ReportInfo", file_parts(each))
+        for each in found[:limit]
+    ]
+    return [("NextToken", token), ("HasNext", token is not None), *shown]
+
+
+def get_report(call: Call) -> Raw:
+    """The file itself, with its checksum. Older software knows no restricted tokens: `orders:read` is asked for."""
+    written = call.text("ReportId", required=True)
+    report = queries.report_of_seller(call.seller_id, number_of(written))
+    if report is None or report.kind not in TYPE_OF:
+        raise Problem(400, "InvalidReportId", f"Invalid ReportId: {written[:60]}")
+    if not call.holder.has(Scope.ORDERS_READ):
+        raise Problem(403, "AccessToReportDenied", f"The keys do not allow {Scope.ORDERS_READ}")
+    if report.finished_at is None:
+        raise Problem(404, "ReportNotReady", f"Report {report.pk} is not ready")
+    document = report.document
+    if document is None or document.forgotten_at is not None or not store().exists(document.name):
+        raise Problem(404, "ReportNoLongerAvailable", f"Report {report.pk} is no longer available")
+    charset = "Shift_JIS" if report.encoding == Encoding.CP932 else "UTF-8"
+    return raw(b"".join(blocks_of(document.name)), f"text/plain;charset={charset}")
