@@ -8,7 +8,9 @@ from django.conf import settings
 from accounts.rules import Scope
 from cancellations.policy import Refusal
 from cancellations.queries import requested_items, rules_at
+from feeds.parsers.rows import CARRIERS, carrier_of
 from orders import polling
+from orders.files.rows import BadCell
 from orders.outcomes import Refused, Result, sole
 from orders.polling import PLACED, Polled
 from orders.queries import local_day, order_of_seller
@@ -138,8 +140,15 @@ def confirm(call: Call, number: str) -> Answer:
     if order is None:
         raise problems.not_found(number[:60])
     package = body.package_detail
-    if package.carrier_code == "Other" and not package.carrier_name:
-        raise _refused("packageDetail.carrierName: required for the carrier Other.")
+    try:
+        carrier = carrier_of(package.carrier_code, package.carrier_name)
+    except BadCell:
+        raise _refused(
+            f"packageDetail.carrierCode: one of {', '.join(CARRIERS)}, or Other with its carrierName."
+        ) from None
+    day = local_day(moment_of("packageDetail.shipDate", package.ship_date))
+    if not local_day(order.placed_at) <= day <= local_day(call.now):
+        raise _refused("packageDetail.shipDate: from the day of the order to today.")
     keys = {item.item_id: item.pk for item in order.lines}
     units: dict[int, int] = {}
     for item in package.order_items:
@@ -152,9 +161,9 @@ def confirm(call: Call, number: str) -> Answer:
         raise _refused("packageDetail.orderItems: required.")
     target = ConfirmTarget(
         order.pk,
-        local_day(moment_of("packageDetail.shipDate", package.ship_date)),
+        day,
         units,
-        carrier=(package.carrier_name if package.carrier_code == "Other" else package.carrier_code)[:60],
+        carrier=carrier[:60],
         tracking_number=package.tracking_number[:60],
     )
     try:

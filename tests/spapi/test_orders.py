@@ -277,7 +277,7 @@ def test_confirm_shipment_ships_what_it_names_and_says_nothing(cast: Cast, softw
     assert software.ask("POST", path, package(order, (second, 1))).status_code == 204
     order.refresh_from_db()
     assert order.status == "SHIPPED"
-    assert Shipment.objects.filter(carrier="YamatoTransport", tracking_number="1234-5678").count() == 2
+    assert Shipment.objects.filter(carrier="ヤマト運輸", tracking_number="1234-5678").count() == 2
     event = Event.objects.filter(name="shipment.confirmed").latest("pk")
     assert (event.role, event.door, event.user_id) == ("SELLER", "API", cast.alice.pk)
 
@@ -306,7 +306,10 @@ def test_an_open_request_is_warned_of_in_a_header_or_stops_the_shipment_by_polic
         {"orderItems": [{"orderItemId": "ITEM", "quantity": 0}]},
         {"orderItems": [{"orderItemId": "ITEM", "quantity": 3}]},
         {"orderItems": [{"orderItemId": "ITEM", "quantity": 1}] * 2},
+        {"shipDate": "2026-07-02T04:00:00Z"},
+        {"shipDate": "2026-06-01T04:00:00Z"},
         {"carrierCode": "Other"},
+        {"carrierCode": "Pigeon"},
         {"trackingNumber": None},
         {"orderItems": "all"},
     ],
