@@ -16,6 +16,7 @@ from . import policy
 from .models import (
     BuyerReason,
     Cancellation,
+    CancellationItem,
     CancellationRequest,
     PolicyVersion,
     RequestItem,
@@ -284,6 +285,13 @@ def requested_items(order_ids: Iterable[int]) -> dict[int, str]:
     shown = [state for state in RequestItem.State.values if policy.is_flagged(state)]
     found = RequestItem.objects.filter(request__order_id__in=list(order_ids), state__in=shown)
     return dict(found.order_by("request_id").values_list("item_id", "request__reason_label"))
+
+
+def executed_items(order_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
+    """The items of orders of which units were cancelled: by whom, and for what reason, the last time."""
+    found = CancellationItem.objects.filter(cancellation__order_id__in=list(order_ids)).order_by("cancellation_id")
+    rows = found.values_list("item_id", "cancellation__role", "cancellation__reason")
+    return {item: (role, reason) for item, role, reason in rows}
 
 
 def requests_for_software(

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import cancellations, documents, feeds, orders, reports, sellers, tokens
+from .views import cancellations, documents, feeds, later_orders, orders, reports, sellers, tokens
 
 ORDER = "orders/v0/orders/<str:number>"
 # What the original interface lacks (domain 14.7).
@@ -19,6 +19,8 @@ urlpatterns = [
     path(f"{ORDER}/orderItems/buyerInfo", orders.items_buyer_info, name="order-items-buyer-info"),
     path(f"{ORDER}/shipment", orders.shipment, name="order-shipment"),
     path(f"{ORDER}/shipmentConfirmation", orders.shipment_confirmation, name="order-shipment-confirmation"),
+    path("orders/2026-01-01/orders", later_orders.orders, name="search-orders"),
+    path("orders/2026-01-01/orders/<str:number>", later_orders.order, name="later-order"),
     path("feeds/2021-06-30/feeds", feeds.feeds, name="feeds"),
     path("feeds/2021-06-30/feeds/<str:feed_id>", feeds.feed, name="feed"),
     path("feeds/2021-06-30/documents", feeds.documents, name="feed-documents"),

@@ -20,6 +20,8 @@ OPERATIONS = {
     "getOrderAddress": ("GET", f"{ORDER}/address", READ),
     "getOrderItems": ("GET", f"{ORDER}/orderItems", READ),
     "getOrderItemsBuyerInfo": ("GET", f"{ORDER}/orderItems/buyerInfo", READ),
+    "searchOrders": ("GET", "/orders/2026-01-01/orders", READ),
+    "getOrder2026": ("GET", "/orders/2026-01-01/orders/{number}", READ),
     "updateShipmentStatus": ("POST", f"{ORDER}/shipment", SHIP),
     "confirmShipment": ("POST", f"{ORDER}/shipmentConfirmation", SHIP),
     "createRestrictedDataToken": ("POST", "/tokens/2021-03-01/restrictedDataToken", None),
