@@ -43,7 +43,7 @@ def _measure(options: argparse.Namespace, tell) -> tuple[list[Row], dict]:
     from django.db import connection
     from django.utils import timezone
 
-    from . import acts, documents, files, pages, rates, stock, talks
+    from . import acts, documents, files, machines, pages, rates, stock, talks
 
     size, overdue, imported = (stock.QUICK, 2_000, 2_000) if options.quick else (stock.STANDARD, 20_000, 100_000)
     shops, times = (4_000, 5) if options.quick else (10_000, 20)
@@ -56,6 +56,7 @@ def _measure(options: argparse.Namespace, tell) -> tuple[list[Row], dict]:
     _sound(acts)
     rows = [
         *pages.measure(loaded, rounds=options.rounds, times=times, tell=tell),
+        *machines.measure(loaded, rounds=options.rounds, times=times, tell=tell),
         *talks.measure(loaded, rounds=options.rounds, times=times, tell=tell),
         *rates.measure(loaded, shops=shops, rounds=options.rounds, times=times, tell=tell),
         *acts.one_cancellation(loaded, rounds=options.rounds, times=times, tell=tell),

@@ -38,6 +38,8 @@ ROWS = {
     "snapshots",
     "page.first_sight",
     "page.statements",
+    "api.orders",
+    "api.items",
     "cancel",
     "cancel.statements",
     "bulk",
