@@ -167,6 +167,11 @@ def forgettable(before: datetime, *, limit: int) -> list[FeedDocument]:
     return list(old.exclude(feed__state__in=UNFINISHED).order_by("created_at")[:limit])
 
 
+def count_unused(seller_id: int, *, since: datetime) -> int:
+    """How many documents a shop has asked for since a moment that are no feeds (index `documents_by_age`)."""
+    return FeedDocument.objects.filter(seller_id=seller_id, feed=None, created_at__gte=since).count()
+
+
 def unused_documents(before: datetime, *, limit: int) -> list[FeedDocument]:
     """Documents that were asked for before a moment and are no feed (index `documents_by_age`)."""
     return list(FeedDocument.objects.filter(created_at__lt=before, feed=None).order_by("created_at")[:limit])

@@ -7,18 +7,22 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
-from uuid import uuid4
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
 from django.utils import timezone
 from django.utils.http import http_date
 from django.utils.translation import override
 
 from accounts.rules import Scope
 from accounts.tokens import Holder
+from sellercentral.trouble import is_busy
+from spapi.door import request_id_of
 from spapi.limits import Limit, buckets
+from spapi.paging import UnusableToken
 from spapi.problems import Problem as SharedProblem
 
 from . import signing
@@ -30,6 +34,7 @@ logger = logging.getLogger(__name__)
 ORDERS = "https://mws.amazonservices.com/Orders/2013-09-01"
 DOCUMENTS = "http://mws.amazonaws.com/doc/2009-01-01/"
 SELLERS = "https://mws.amazonservices.com/Sellers/2011-07-01"
+VERSIONS = {ORDERS: "2013-09-01", DOCUMENTS: "2009-01-01", SELLERS: "2011-07-01"}
 LARGEST_QUERY = 20_000
 
 
@@ -95,7 +100,7 @@ class Action:
 
 def answer(request: HttpRequest, actions: dict[str, Action], namespace: str) -> HttpResponse:
     """Carry out the action that a request names."""
-    now = timezone.now()
+    now, request_id = timezone.now(), request_id_of(request)
     name = ""
     headers: dict[str, str] = {}
     try:
@@ -111,33 +116,52 @@ def answer(request: HttpRequest, actions: dict[str, Action], namespace: str) -> 
         )
         if action.scope is not None and not holder.has(action.scope):
             raise denied(f"The keys do not allow {action.scope}")
+        _require_version(given.get("Version", ""), VERSIONS[namespace])
         headers = _take_one(holder, action, now)
         with override("en"):
             found = action.act(Call(request, holder, given, now))
     except (Problem, SharedProblem) as problem:
-        return _finish(_error(_as_ours(problem), namespace), headers, now)
-    except (OperationalError, InterfaceError):
-        raise
+        return _finish(_error(_as_ours(problem), namespace, request_id), headers, request_id, now)
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("The database failed at the action %s", name, exc_info=True)
+        why = (
+            "Another act is at work. Send the request again."
+            if is_busy(error)
+            else "Send the request again later."
+        )
+        failed = Problem(503, "ServiceUnavailable", why)
+        return _finish(_error(failed, namespace, request_id), headers, request_id, now)
     except Exception:
         logger.exception("The action %s failed", name)
         failed = Problem(500, "InternalError", "An internal error occurred.")
-        return _finish(_error(failed, namespace), headers, now)
+        return _finish(_error(failed, namespace, request_id), headers, request_id, now)
     if isinstance(found, Raw):
         response = HttpResponse(found.content, content_type=found.content_type)
-        return _finish(response, headers | found.headers, now)
-    request_id = [("RequestId", str(uuid4()))]
-    body = document(f"{name}Response", namespace, [(f"{name}Result", found), ("ResponseMetadata", request_id)])
-    return _finish(HttpResponse(body, content_type="text/xml"), headers, now)
+        return _finish(response, headers | found.headers, request_id, now)
+    about = [("RequestId", request_id)]
+    body = document(f"{name}Response", namespace, [(f"{name}Result", found), ("ResponseMetadata", about)])
+    return _finish(HttpResponse(body, content_type="text/xml"), headers, request_id, now)
+
+
+def _require_version(given: str, known: str) -> None:
+    if not given:
+        raise invalid("Version must be specified")
+    if given != known:
+        raise Problem(404, "InvalidAddress", f"Version: {given[:20]} is not {known}")
+
+
+def refused(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """A problem with a request that names no action."""
+    request_id = request_id_of(request)
+    return _finish(_error(problem, DOCUMENTS, request_id), {}, request_id, timezone.now())
 
 
 def _as_ours(problem: Problem | SharedProblem) -> Problem:
-    """What a shared reader refuses, in this wire's codes."""
+    """What a shared reader refuses, in this wire's codes: nothing that it reads is a matter of keys."""
     if isinstance(problem, Problem):
         return problem
-    message = problem.details or problem.message
-    if message.startswith("NextToken"):
-        return Problem(400, "NextTokenCorrupted", message)
-    return Problem(problem.status, "AccessDenied" if problem.status == 401 else "InvalidParameterValue", message)
+    code = "NextTokenCorrupted" if isinstance(problem, UnusableToken) else "InvalidParameterValue"
+    return Problem(400, code, problem.details or problem.message)
 
 
 def _parameters(request: HttpRequest) -> signing.Parameters:
@@ -150,6 +174,10 @@ def _parameters(request: HttpRequest) -> signing.Parameters:
         parameters = parse_qsl(query, keep_blank_values=True, errors="strict")
         if request.method == "POST" and is_form and request.body:
             parameters += parse_qsl(request.body.decode(), keep_blank_values=True, errors="strict")
+    except RequestDataTooBig:
+        raise invalid("The body is too large") from None
+    except UnreadablePostError:
+        raise Problem(400, "InputStreamDisconnected", "The body broke off.") from None
     except (UnicodeDecodeError, ValueError):
         raise invalid("The parameters are not UTF-8") from None
     if any("\x00" in name + value for name, value in parameters):
@@ -165,20 +193,26 @@ def _hosts(request: HttpRequest) -> list[str]:
 
 
 def _take_one(holder: Holder, action: Action, now: datetime) -> dict[str, str]:
-    if settings.SPAPI_RATE_LIMITS:
-        key = f"mws:{holder.seller_id}:{holder.credential.application_id}:{action.shares}"
-        if buckets.take(key, action.limit, now=now):
-            raise Problem(503, "RequestThrottled", "Request is throttled")
+    """Count a request; the headers that say how many are left of the hour's, for actions that have such a quota."""
+    if not settings.SPAPI_RATE_LIMITS:
+        return {}
+    whose = (holder.seller_id, holder.credential.application_id)
+    if buckets.take_for(*whose, f"mws:{action.shares}", action.limit, now=now).wait:
+        raise Problem(503, "RequestThrottled", "Request is throttled")
     if not action.hourly:
         return {}
+    quota = Limit(action.hourly / 3600, action.hourly)
+    taken = buckets.take_for(*whose, f"mws:{action.shares}:hour", quota, now=now)
+    if taken.wait:
+        raise Problem(503, "QuotaExceeded", "You exceeded your quota for the requested resource.")
     return {
         "x-mws-quota-max": f"{action.hourly}.0",
-        "x-mws-quota-remaining": f"{action.hourly}.0",
+        "x-mws-quota-remaining": f"{int(taken.left)}.0",
         "x-mws-quota-resetsOn": http_date((now + timedelta(hours=1)).timestamp()),
     }
 
 
-def _error(problem: Problem, namespace: str) -> HttpResponse:
+def _error(problem: Problem, namespace: str, request_id: str) -> HttpResponse:
     facts: list[Part] = [
         ("Type", problem.kind),
         ("Code", problem.code),
@@ -186,14 +220,13 @@ def _error(problem: Problem, namespace: str) -> HttpResponse:
         ("Detail", ""),
     ]
     name = "RequestID" if namespace == DOCUMENTS else "RequestId"
-    body = document("ErrorResponse", namespace, [("Error", facts), (name, str(uuid4()))])
+    body = document("ErrorResponse", namespace, [("Error", facts), (name, request_id)])
     return HttpResponse(body, status=problem.status, content_type="text/xml")
 
 
-def _finish(response: HttpResponse, headers: dict[str, str], now: datetime) -> HttpResponse:
+def _finish(response: HttpResponse, headers: dict[str, str], request_id: str, now: datetime) -> HttpResponse:
     for name, value in headers.items():
         response[name] = value
-    request_id = str(uuid4())
     response["x-mws-request-id"] = request_id
     response["x-mws-timestamp"] = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     response["x-mws-response-context"] = base64.b64encode(request_id.encode()).decode()

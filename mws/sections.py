@@ -9,7 +9,8 @@ from django.views.decorators.csrf import csrf_exempt
 from accounts.rules import Scope
 from spapi.limits import Limit
 
-from .door import DOCUMENTS, ORDERS, SELLERS, Action, answer
+from .door import DOCUMENTS, ORDERS, SELLERS, Action, answer, refused
+from .problems import Problem
 from .views import feeds, orders, reports
 
 READ, FEEDS, REPORTS = Scope.ORDERS_READ, Scope.FEEDS, Scope.REPORTS
@@ -91,6 +92,12 @@ def reports_section(request: HttpRequest) -> HttpResponseBase:
 def sellers_section(request: HttpRequest) -> HttpResponseBase:
     """Sellers."""
     return answer(request, SELLERS_ACTIONS, SELLERS)
+
+
+@csrf_exempt
+def nowhere(request: HttpRequest) -> HttpResponseBase:
+    """A section, or a version of one, that there is not."""
+    return refused(request, Problem(404, "InvalidAddress", "Resource or version not found."))
 
 
 @csrf_exempt

@@ -25,20 +25,27 @@ def report_of_seller(seller_id: int, report_id: int) -> Report | None:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """Which reports software asks for; empty filters let everything pass."""
+    """Which reports software asks for; empty filters let everything pass.
+
+    `since` and `until` are about when a report was ordered, or `by_end` when it was finished.
+    """
 
     since: datetime
     until: datetime
     kinds: Sequence[str] = ()
     states: Sequence[str] = ()
     behind: int = 0
+    keys: Sequence[int] = ()
+    by_end: bool = False
 
 
 def reports_for_software(seller_id: int, asked: Listed, *, limit: int) -> list[Report]:
     """The shop's reports that software asks for, the latest first, behind a key (index `reports_of_seller`)."""
-    found = Report.objects.filter(
-        seller_id=seller_id, ordered_at__gte=asked.since, ordered_at__lte=asked.until
-    ).select_related("document")
+    moment = "finished_at" if asked.by_end else "ordered_at"
+    period = {f"{moment}__gte": asked.since, f"{moment}__lte": asked.until}
+    found = Report.objects.filter(seller_id=seller_id, **period).select_related("document")
+    if asked.keys:
+        found = found.filter(pk__in=asked.keys)
     if asked.kinds:
         found = found.filter(kind__in=asked.kinds)
     if asked.states:

@@ -16,7 +16,6 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
-from psycopg2.errors import LockNotAvailable
 
 from accounts import second_factor
 from accounts.access import (
@@ -28,6 +27,7 @@ from accounts.access import (
     sign_in_first,
 )
 from sellercentral.logs import current_request_id
+from sellercentral.trouble import is_busy
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -177,7 +177,7 @@ def trouble_page(request: HttpRequest, error: Exception) -> HttpResponse | None:
     """Return the page for this database error, or None if it is some other error."""
     if not isinstance(error, OperationalError | InterfaceError):
         return None
-    busy = isinstance(error.__cause__, LockNotAvailable)
+    busy = is_busy(error)
     status = 409 if busy else 503
     response = HttpResponse(_page_without_database(request, f"{status}.html"), status=status)
     response["Cache-Control"] = "no-store"

@@ -23,7 +23,8 @@ from mws.sections import at_root
 @csrf_exempt
 def root(request: HttpRequest) -> HttpResponseBase:
     """The front door; older software of sellers sends feeds and reports here, each with its action (mws 1)."""
-    return at_root(request) if "Action" in request.GET else home(request)
+    # A form that is posted here is nobody's but theirs: the action may stand in it.
+    return at_root(request) if "Action" in request.GET or request.method == "POST" else home(request)
 
 
 @require_safe

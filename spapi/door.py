@@ -25,6 +25,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.rules import Scope, TokenKind
 from accounts.tokens import Holder, TokenExpired, TokenInvalid, holder_of
+from sellercentral.trouble import is_busy
 
 from . import problems
 from .limits import Limit, buckets
@@ -134,18 +135,28 @@ def by_method(**operations: Operation) -> Callable[..., HttpResponse]:
     return view
 
 
+@csrf_exempt
+def nowhere(request: HttpRequest) -> HttpResponse:
+    """An address that nothing is at: the wire says that it is denied, not that it is missing (sp-api 1.4)."""
+    problem = problems.denied()
+    return _respond(request, problem.body, problem.status, {})
+
+
 def _answered(request: HttpRequest, plan: Plan, act: Callable[[Call], Any]) -> HttpResponse:
     now = timezone.now()
     try:
         with override("en"):
             holder = _let_in(request, plan, now)
             _take_one(holder, plan, now)
+            _require_readable(request)
             found = act(Call(request, holder, Query(request.GET), now))
         answer = found if isinstance(found, Answer) else Answer(found)
     except Problem as problem:
         answer = Answer(problem.body, problem.status, problem.headers)
-    except (OperationalError, InterfaceError):
-        raise
+    except (OperationalError, InterfaceError) as error:
+        logger.warning("The database failed at the operation %s", plan.name, exc_info=True)
+        trouble = problems.busy() if is_busy(error) else problems.unavailable()
+        answer = Answer(trouble.body, trouble.status, trouble.headers)
     except Exception:
         logger.exception("The operation %s failed", plan.name)
         answer = Answer(Problem(500, "InternalFailure", "An internal error occurred.").body, 500)
@@ -176,11 +187,17 @@ def _let_in(request: HttpRequest, plan: Plan, now: datetime) -> Holder:
     return holder
 
 
+def _require_readable(request: HttpRequest) -> None:
+    """No id of anything holds a zero byte, which no database compares with."""
+    if "\x00" in request.path:
+        raise problems.not_found("")
+
+
 def _take_one(holder: Holder, plan: Plan, now: datetime) -> None:
     if not settings.SPAPI_RATE_LIMITS:
         return
-    key = f"{holder.seller_id}:{holder.credential.application_id}:{plan.name}"
-    wait = buckets.take(key, plan.limit, now=now)
+    application_id = holder.credential.application_id
+    wait = buckets.take_for(holder.seller_id, application_id, plan.name, plan.limit, now=now).wait
     if wait:
         message = "You exceeded your quota for the requested resource."
         raise Problem(429, "QuotaExceeded", message, Retry_After=str(math.ceil(wait)))
@@ -211,6 +228,8 @@ def decoded(request: HttpRequest, kind: type[T]) -> T:
         raise Problem(413, "RequestTooLarge", "The body is too large.", "") from None
     except UnreadablePostError:
         raise problems.invalid("The body broke off.") from None
+    if b"\\u0000" in content:
+        raise problems.invalid("The body holds a zero character.")
     return msgspec.json.decode(content, type=kind, strict=False)
 
 
@@ -223,12 +242,12 @@ def _respond(request: HttpRequest, body: Any, status: int, headers: Mapping[str,
         response[name] = value
     if status >= 400:
         response["x-amzn-ErrorType"] = "AccessDeniedException" if status == 403 else "ValidationException"
-    response["x-amzn-RequestId"] = _request_id(request)
+    response["x-amzn-RequestId"] = request_id_of(request)
     response["Cache-Control"] = "no-store"
     return response
 
 
-def _request_id(request: HttpRequest) -> str:
+def request_id_of(request: HttpRequest) -> str:
     """The portal's own id of the request, if it is a UUID."""
     try:
         return str(UUID(getattr(request, "id", "")))

@@ -1,5 +1,8 @@
 """How often software may ask: a bucket per shop, application and operation, shared by all processes (sp-api 1.5).
 
+A wider bucket of the whole shop stands behind those of its applications: many registrations do not make a shop faster
+than a few (S-26).
+
 Redis keeps the buckets and moves them in one atomic script. Without Redis each process keeps its own for a while: the
 limit is then looser by the number of processes, and nothing stops.
 """
@@ -25,12 +28,14 @@ local wait = 0
 if level >= 1 then level = level - 1 else wait = (1 - level) / rate end
 redis.call('HSET', KEYS[1], 'level', string.format('%.9f', level), 'at', string.format('%.6f', math.max(now, at)))
 redis.call('EXPIRE', KEYS[1], math.ceil(burst / rate) + 1)
-return string.format('%.6f', wait)
+return {string.format('%.6f', wait), string.format('%.6f', level)}
 """
 # After a failure Redis is left alone for so long, so that no request waits for it.
 PAUSE_SECONDS = 5.0
 # Buckets that one process keeps at most; all are full again when they are dropped.
 MOST_KEPT = 10_000
+# What all applications of a shop may ask together, in shares of one.
+SHARES_OF_SHOP = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,14 @@ class Limit:
     burst: int
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of a request: the seconds to `wait` if it may not be now, else 0; and how many are `left`."""
+
+    wait: float
+    left: float
+
+
 class Buckets:
     """The buckets of this process's requests."""
 
@@ -49,25 +62,34 @@ class Buckets:
         self.lock = Lock()
         self.quiet_until = 0.0
 
-    def take(self, key: str, limit: Limit, *, now: datetime) -> float:
-        """Take one from a bucket; the seconds to wait if it is empty, else 0."""
+    def take_for(self, seller_id: int, application_id: int, name: str, limit: Limit, *, now: datetime) -> Taken:
+        """Take one for an operation, from the application's bucket and from the shop's."""
+        taken = self._take(f"{seller_id}:{application_id}:{name}", limit, now)
+        if taken.wait:
+            return taken
+        shared = Limit(limit.rate * SHARES_OF_SHOP, limit.burst * SHARES_OF_SHOP)
+        return Taken(self._take(f"{seller_id}:{name}", shared, now).wait, taken.left)
+
+    def _take(self, key: str, limit: Limit, now: datetime) -> Taken:
         if time.monotonic() >= self.quiet_until:
             try:
-                return float(_script()(keys=[f"{settings.REDIS_PREFIX}limit:{key}"], args=_words(limit, now)))
+                found = _script()(keys=[f"{settings.REDIS_PREFIX}limit:{key}"], args=_words(limit, now))
+                return Taken(*map(float, found))
             except redis.RedisError:
                 self.quiet_until = time.monotonic() + PAUSE_SECONDS
                 logger.warning("Redis does not answer; this process limits requests by itself", exc_info=True)
         return self._take_own(key, limit, now.timestamp())
 
-    def _take_own(self, key: str, limit: Limit, now: float) -> float:
+    def _take_own(self, key: str, limit: Limit, now: float) -> Taken:
         with self.lock:
             if len(self.own) >= MOST_KEPT:
                 self.own.clear()
             level, at = self.own.get(key, (float(limit.burst), now))
             level = min(limit.burst, level + max(0.0, now - at) * limit.rate)
             wait = 0.0 if level >= 1 else (1 - level) / limit.rate
-            self.own[key] = (level if wait else level - 1, max(now, at))
-            return wait
+            left = level if wait else level - 1
+            self.own[key] = (left, max(now, at))
+            return Taken(wait, left)
 
 
 def _words(limit: Limit, now: datetime) -> list[str]:

@@ -5,9 +5,16 @@ from typing import Any
 
 from django.core import signing
 
-from .problems import invalid
+from .problems import Problem
 
 GOOD_FOR = timedelta(hours=24)
+
+
+class UnusableToken(Problem):
+    """A token that no list goes on with."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(400, "InvalidInput", "Invalid Input", f"NextToken: {why}")
 
 
 def next_token(kind: str, seller_id: int, state: dict[str, Any], *, now: datetime) -> str:
@@ -17,13 +24,13 @@ def next_token(kind: str, seller_id: int, state: dict[str, Any], *, now: datetim
 
 
 def state_of(token: str, kind: str, seller_id: int, *, now: datetime) -> dict[str, Any]:
-    """What a token was made with. Raises Problem 400 unless it is of this list and this shop, and not a day old."""
+    """What a token was made with. Raises UnusableToken unless it is of this list and this shop, and not a day old."""
     try:
         kept = signing.Signer(salt="spapi.paging").unsign_object(token)
     except (signing.BadSignature, ValueError):
         kept = {}
     if kept.get("kind") != kind or kept.get("seller") != seller_id:
-        raise invalid("NextToken: not a token of this list.")
+        raise UnusableToken("not a token of this list.")
     if now.timestamp() - kept["at"] > GOOD_FOR.total_seconds():
-        raise invalid("NextToken: the token is older than 24 hours; begin anew.")
+        raise UnusableToken("it is older than 24 hours; begin anew.")
     return kept

@@ -74,7 +74,10 @@ def moment_of(name: str, value: str) -> datetime:
     """A moment of ISO 8601 with its offset, in UTC. Raises Problem 400."""
     try:
         if _MOMENT.fullmatch(value):
-            return datetime.fromisoformat(value.upper().replace(",", ".")).astimezone(UTC)
+            found = datetime.fromisoformat(value.upper().replace(",", ".")).astimezone(UTC)
+            # Far enough from both ends of the calendar for every sum that is done with it.
+            if 1970 <= found.year < 3000:
+                return found
     except (ValueError, OverflowError):
         pass  # the thirtieth of February has the right form, too
     raise invalid(f"{name}: a date-time of ISO 8601 with its offset, such as 2026-07-01T00:00:00Z.")

@@ -33,6 +33,18 @@ def denied(details: str = "") -> Problem:
     return Problem(403, "Unauthorized", DENIED, details)
 
 
+def busy() -> Problem:
+    """Somebody else holds what this needs; nothing was done (domain 14.7)."""
+    return Problem(
+        409, "ORDER_BUSY", "Another act is at work on this order. Send the request again.", Retry_After="3"
+    )
+
+
+def unavailable() -> Problem:
+    """The database is away; nothing was done."""
+    return Problem(503, "ServiceUnavailable", "The service is not available. Send the request again later.")
+
+
 def not_found(what: str) -> Problem:
     """Nothing of this id, or another shop's: nobody can tell which."""
     return Problem(404, "NotFound", "The requested resource was not found.", what)

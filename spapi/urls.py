@@ -1,7 +1,8 @@
 """Addresses of the partner API, at the root: clients put nothing but a host before them (architecture 3)."""
 
-from django.urls import path
+from django.urls import path, re_path
 
+from .door import nowhere
 from .views import cancellations, documents, feeds, later_orders, orders, reports, sellers, tokens
 
 ORDER = "orders/v0/orders/<str:number>"
@@ -38,4 +39,5 @@ urlpatterns = [
     path(f"{OWN}/rate", cancellations.rate, name="rate"),
     path("sellers/v1/marketplaceParticipations", sellers.participations, name="participations"),
     path("sellers/v1/account", sellers.account, name="account"),
+    re_path(r"^(?:orders|feeds|reports|tokens|sellers|cancellations|notifications|messaging)/", nowhere),
 ]

@@ -12,7 +12,7 @@ from .policies import start_policy
 from .requests import decline, request_cancellation, save_settled, see_requests, settle_request, withdraw
 from .shop_rules import approve_by_rules, set_shop_rules
 from .sweep import cancel_overdue, run_sweep
-from .targets import CancelTarget, Case, DeclineTarget, RequestTarget, WithdrawTarget, judge
+from .targets import CancelTarget, Case, DeclineTarget, RequestTarget, WithdrawTarget, approval_of, judge
 from .unanswered import approve_unanswered, remind_of_requests
 from .warnings import warn_late
 
@@ -25,6 +25,7 @@ __all__ = [
     "RequestTarget",
     "WithdrawTarget",
     "apply_closures",
+    "approval_of",
     "approve_by_rules",
     "approve_unanswered",
     "cancel",

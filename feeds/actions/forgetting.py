@@ -23,9 +23,14 @@ def forget_documents(*, now: datetime) -> int:
     """
     count = forget_strays("feeds", queries.names_in_store, now=now)
     while unused := queries.unused_documents(now - UNUSED_AFTER, limit=AT_ONCE):
-        FeedDocument.objects.filter(pk__in=[each.pk for each in unused], feed=None).delete()
         for each in unused:
-            store().delete(each.name)
+            # One that has become a feed by now keeps its file.
+            with transaction.atomic():
+                document = queries.lock_reserved(each.pk)
+                if document is not None:
+                    document.delete()
+            if document is not None:
+                store().delete(each.name)
         count += len(unused)
     while old := queries.forgettable(now - timedelta(days=settings.DOCUMENT_DAYS), limit=AT_ONCE):
         FeedDocument.objects.filter(pk__in=[each.pk for each in old]).update(forgotten_at=now)

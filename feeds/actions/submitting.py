@@ -15,10 +15,13 @@ from feeds.models import Feed, FeedDocument
 from feeds.parsers import Kind
 from feeds.store import store
 
+from .forgetting import UNUSED_AFTER
 from .running import enqueue
 
 LARGEST_FEED = 10 * 1024 * 1024
 BLOCK = 1 << 18
+# Places for bytes that a shop may hold without making feeds of them.
+MOST_UNUSED = 100
 
 
 class TooLarge(Exception):
@@ -31,6 +34,10 @@ class TooManyFeeds(Exception):
     def __init__(self, wait: timedelta) -> None:
         super().__init__()
         self.wait = wait
+
+
+class TooManyDocuments(Exception):
+    """The shop has asked for more places than it makes feeds of."""
 
 
 class NoBytes(Exception):
@@ -80,7 +87,12 @@ def submit(
 
 
 def reserve(*, seller_id: int, content_type: str, now: datetime) -> FeedDocument:
-    """A place for bytes that software will put there (sp-api 5)."""
+    """A place for bytes that software will put there (sp-api 5).
+
+    Raises TooManyDocuments if the shop has left too many of them unused.
+    """
+    if queries.count_unused(seller_id, since=now - UNUSED_AFTER) >= MOST_UNUSED:
+        raise TooManyDocuments
     kind = "xml" if "xml" in content_type.lower() else "txt"
     return FeedDocument.objects.create(
         seller_id=seller_id,

@@ -111,16 +111,18 @@ def _content(call: Call) -> bytes:
         content = call.request.read(LARGEST_FEED + 1)
     except OSError:
         raise Problem(400, "InputStreamDisconnected", "The body broke off.") from None
-    sent = call.request.headers.get("Content-MD5") or call.text("ContentMD5Value")
-    if not sent:
+    # The parameter is signed, the header is not: either must be right if it was sent.
+    all_sent = [call.request.headers.get("Content-MD5") or "", call.text("ContentMD5Value")]
+    if not any(all_sent):
         raise Problem(400, "ContentMD5Missing", "The Content-MD5 HTTP header is missing for your feed.")
     calculated = checksum(content)
-    if not constant_time_compare(sent, calculated):
-        message = (
-            f"The Content-MD5 HTTP header you passed for your feed ({sent[:60]}) did not match the Content-MD5 we"
-            f" calculated for your feed ({calculated})"
-        )
-        raise Problem(400, "ContentMD5DoesNotMatch", message)
+    for sent in filter(None, all_sent):
+        if not constant_time_compare(sent, calculated):
+            message = (
+                f"The Content-MD5 HTTP header you passed for your feed ({sent[:60]}) did not match the Content-MD5"
+                f" we calculated for your feed ({calculated})"
+            )
+            raise Problem(400, "ContentMD5DoesNotMatch", message)
     return content
 
 
@@ -188,11 +190,13 @@ def _when(call: Call, name: str, default: datetime) -> str:
 
 def cancel_feed_submissions(call: Call) -> list[Part]:
     """Take feeds out of the queue; the answer holds those that were."""
-    cancelled = []
-    for each in call.listed("FeedSubmissionIdList.Id"):
-        if cancel_feed(seller_id=call.seller_id, feed_id=number_of(each), now=call.now):
-            feed = queries.feed_of_seller(call.seller_id, number_of(each))
-            cancelled += [feed] if feed else []
+    keys = [number_of(each) for each in call.listed("FeedSubmissionIdList.Id")]
+
+    def act() -> dict:
+        return {"feeds": [key for key in keys if cancel_feed(seller_id=call.seller_id, feed_id=key, now=call.now)]}
+
+    found = [queries.feed_of_seller(call.seller_id, key) for key in done_once(call, keys, act)["feeds"]]
+    cancelled = [feed for feed in found if feed]
     return [("Count", len(cancelled)), *(("FeedSubmissionInfo", feed_parts(each)) for each in cancelled)]
 
 

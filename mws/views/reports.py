@@ -12,7 +12,7 @@ from reports import queries
 from reports.actions import TooLong, order_report
 from reports.queries import Listed
 from reports.rules import Encoding, Period
-from spapi.names import LOOKS_BACK, REPORT_TYPES, USUALLY
+from spapi.names import LOOKS_BACK, REPORT_TYPES, RESTRICTED_KINDS, USUALLY
 from spapi.paging import next_token, state_of
 from spapi.params import moment_of
 
@@ -123,8 +123,14 @@ def get_report_request_list(call: Call) -> list[Part]:
 
 
 def get_report_list(call: Call) -> list[Part]:
-    """The reports that can be taken, the latest first."""
-    kept = _kept(call, "AvailableFromDate", "AvailableToDate") | {"states": ["DONE"]}
+    """The reports that can be taken, the latest first; of given requests if those are named.
+
+    Nothing is ever acknowledged here, so a list of what was is empty.
+    """
+    kept = _kept(call, "AvailableFromDate", "AvailableToDate")
+    is_empty = call.text("Acknowledged").casefold() == "true"
+    kept["states"] = ["none"] if is_empty else ["DONE"]
+    kept["keys"] = [number_of(each) for each in call.listed("ReportRequestIdList.Id")]
     return _page(call, FILES, kept)
 
 
@@ -147,6 +153,7 @@ def _kept(call: Call, since: str, until: str) -> dict:
         "since": (_moment(call, since) or call.now - KEPT).isoformat(),
         "until": (_moment(call, until) or call.now).isoformat(),
         "behind": 0,
+        "keys": [],
     }
 
 
@@ -157,6 +164,8 @@ def _page(call: Call, kind: str, kept: dict) -> list[Part]:
         kinds=[TYPES[name].value for name in kept["types"]],
         states=kept["states"],
         behind=kept["behind"],
+        keys=kept["keys"],
+        by_end=kind == FILES,
     )
     limit = kept["limit"]
     found = queries.reports_for_software(call.seller_id, asked, limit=limit + 1)
@@ -171,12 +180,12 @@ def _page(call: Call, kind: str, kept: dict) -> list[Part]:
 
 
 def get_report(call: Call) -> Raw:
-    """The file itself, with its checksum. Older software knows no restricted tokens: `orders:read` is asked for."""
+    """The file itself, with its checksum; one that names people also needs `orders:read`."""
     written = call.text("ReportId", required=True)
     report = queries.report_of_seller(call.seller_id, number_of(written))
     if report is None or report.kind not in TYPE_OF:
         raise Problem(400, "InvalidReportId", f"Invalid ReportId: {written[:60]}")
-    if not call.holder.has(Scope.ORDERS_READ):
+    if report.kind in RESTRICTED_KINDS and not call.holder.has(Scope.ORDERS_READ):
         raise Problem(403, "AccessToReportDenied", f"The keys do not allow {Scope.ORDERS_READ}")
     if report.finished_at is None:
         raise Problem(404, "ReportNotReady", f"Report {report.pk} is not ready")

@@ -3,7 +3,8 @@
 Refusals keep the one code that they have in every door; here it is the code of the error envelope.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +13,7 @@ from django.db import transaction
 
 from accounts.rules import Scope
 from cancellations import policy, queries
-from cancellations.actions import CancelTarget, DeclineTarget, cancel, decline
+from cancellations.actions import CancelTarget, DeclineTarget, approval_of, cancel, decline
 from cancellations.policy import Reason, Refusal
 from cancellations.wording import prospect, refusal
 from events.actions import IdempotencyMismatch, once
@@ -159,29 +160,33 @@ def _units(order: "Order", items: list[CancelledItem]) -> dict[int, int]:
     return units
 
 
-def _cancelled(
-    call: Call, order: "Order", reason: Reason, units: Mapping[int, int] | None, body: Body, *, memo: str = ""
-) -> dict[str, Any]:
-    """Cancel, and say what became of the order and of the rate."""
+def _targets(
+    order: "Order", reason: Reason, units: Mapping[int, int] | None, body: CancellationBody
+) -> list[CancelTarget]:
+    """The cancellations that one body asks for: what the buyer asked for is judged apart from the rest."""
     asked = queries.asked_of([order.pk]).get(order.pk)
     request = queries.open_request_facts(asked)
     parts = [None] if units is None else policy.judged_apart(reason, request.covered if request else None, units)
-    targets = [
+    return [
         CancelTarget(
             order.pk,
             reason,
             part,
-            memo=memo,
+            memo=body.memo[:500],
             # The later parts come after the version that the first one makes.
             expected_version=body.expected_version if place == 0 else None,
         )
         for place, part in enumerate(parts)
     ]
+
+
+def _cancelled(call: Call, order: "Order", targets: Sequence[CancelTarget]) -> dict[str, Any]:
+    """Cancel, and say what became of the order and of the rate."""
     outcomes = cancel(targets=targets, by=call.holder.actor, now=call.now)
     for outcome in outcomes:
         if outcome.result == Result.ERROR:
             raise Refused(outcome)
-    made = list(queries.cancellations_of(order.pk)[: len(parts)]) if outcomes[-1].result == Result.DONE else []
+    made = list(queries.cancellations_of(order.pk)[: len(targets)]) if outcomes[-1].result == Result.DONE else []
     standing = rate_at(call.seller_id, call.now)
     return _outcome(order, outcomes) | {
         "cancellations": [
@@ -210,10 +215,11 @@ def cancel_order(call: Call, number: str) -> dict[str, Any]:
     reason = _reason(body.reason_code)
     units = None if body.items is None else _units(order, body.items)
     content = ["cancel", number, reason, sorted((units or {}).items()), body.expected_version, body.memo[:500]]
-    payload = _done_once(
-        call, body, content, lambda: _cancelled(call, order, reason, units, body, memo=body.memo[:500])
-    )
-    return {"payload": payload}
+
+    def act() -> dict[str, Any]:
+        return _cancelled(call, order, _targets(order, reason, units, body))
+
+    return {"payload": _done_once(call, body, content, act)}
 
 
 # --- requests -----------------------------------------------------------------------------------------------
@@ -266,6 +272,8 @@ def get_requests(call: Call) -> dict[str, Any]:
             "status": status,
             "since": since.isoformat() if since else "",
             "until": (call.now - SAFETY).isoformat() if since else "",
+            # From here the next poll misses nothing, whatever was committed late (D-35).
+            "reached": (call.now - SAFETY).isoformat(),
             "limit": query.number("pageSize", least=1, most=100, default=100),
             "moment": "",
             "key": 0,
@@ -283,8 +291,7 @@ def get_requests(call: Call) -> dict[str, Any]:
     if len(found) > len(shown):
         place = {"moment": shown[-1].order.last_updated_at.isoformat(), "key": shown[-1].pk}
         payload["nextToken"] = next_token(LIST, call.seller_id, kept | place, now=call.now)
-    if kept["until"]:
-        payload["updatedBefore"] = moment(datetime.fromisoformat(kept["until"]))
+    payload["updatedBefore"] = moment(datetime.fromisoformat(kept["reached"]))
     return {"payload": payload}
 
 
@@ -300,6 +307,13 @@ def _request(call: Call, request_id: str) -> "CancellationRequest":
     return found
 
 
+def _require_open(request: "CancellationRequest") -> None:
+    """Require a request that waits for its answer. Raises Refused."""
+    if request.status != policy.RequestStatus.OPEN:
+        order = request.order
+        raise Refused(Outcome(order.pk, Result.ERROR, Refusal.REQUEST_NOT_OPEN, order.status, order.version))
+
+
 @operation("getRequest", rate=0.5, burst=30, scope=Scope.ORDERS_READ)
 def get_request(call: Call, request_id: str) -> dict[str, Any]:
     """One request."""
@@ -311,18 +325,13 @@ def approve(call: Call, request_id: str) -> dict[str, Any]:
     """Cancel what the buyer asked for, with the buyer's reason: it never counts."""
     body = _body(call, Body)
     request = _request(call, request_id)
-    order = _order(call, request.order.number)
 
     def act() -> dict[str, Any]:
-        asked = queries.asked_of([order.pk]).get(order.pk)
-        facts = queries.open_request_facts(asked)
-        if facts is None or facts.key != request.pk:
-            outcome = Outcome(order.pk, Result.ERROR, Refusal.REQUEST_NOT_OPEN, order.status, order.version)
-            raise Refused(outcome)
-        open_units = {line.pk: line.quantity_open for line in order.lines if line.quantity_open}
-        is_whole = order.status == "UNSHIPPED" and policy.covers(facts.covered, open_units)
-        units = None if is_whole else dict(facts.covered or {})
-        return _cancelled(call, order, Reason.BUYER_CANCELED, units, body)
+        _require_open(request)
+        target = approval_of(request)
+        if body.expected_version is not None:
+            target = replace(target, expected_version=body.expected_version)
+        return _cancelled(call, request.order, [target])
 
     return {"payload": _done_once(call, body, ["approve", request.pk, body.expected_version], act)}
 
@@ -340,19 +349,15 @@ def decline_request(call: Call, request_id: str) -> dict[str, Any]:
         raise invalid("text: at most 500 characters; trackingNumber: at most 60.")
 
     def act() -> dict[str, Any]:
+        _require_open(request)
         target = DeclineTarget(
             request.order_id,
             policy.DeclineReason(body.reason_code),
             body.text,
             body.tracking_number,
-            expected_version=body.expected_version,
+            # Of the order as it stood when the request was open: a later request is never answered for this one.
+            expected_version=request.order.version if body.expected_version is None else body.expected_version,
         )
-        if request.status != policy.RequestStatus.OPEN:
-            version = request.order.version
-            outcome = Outcome(
-                request.order_id, Result.ERROR, Refusal.REQUEST_NOT_OPEN, request.order.status, version
-            )
-            raise Refused(outcome)
         outcomes = decline(targets=[target], by=call.holder.actor, now=call.now)
         if outcomes[0].result == Result.ERROR:
             raise Refused(outcomes[0])

@@ -28,6 +28,18 @@ if TYPE_CHECKING:
     from reports.models import Report
 
 GZIP = b"\x1f\x8b"
+# Kinds under which bytes are given back as they came; all others come back as plain bytes.
+KINDS = frozenset(
+    {
+        "application/json",
+        "application/xml",
+        "text/csv",
+        "text/plain",
+        "text/tab-separated-values",
+        "text/tsv",
+        "text/xml",
+    }
+)
 
 
 class _Refused(Exception):
@@ -61,6 +73,9 @@ def document(request: HttpRequest, name: str) -> HttpResponseBase:
         if refused.status == 405:
             answer["Allow"] = "GET, HEAD, PUT"
     answer["Cache-Control"] = "no-store"
+    # The bytes are a shop's own: no browser may take them for a page or a script of the portal.
+    answer["Content-Disposition"] = "attachment"
+    answer["Content-Security-Policy"] = "sandbox; default-src 'none'"
     return answer
 
 
@@ -96,11 +111,22 @@ def _bytes_of(request: HttpRequest) -> bytes:
         raise _Refused(400, "IncompleteBody", "The body broke off.") from None
     if request.headers.get("Content-Encoding") != "gzip" and not content.startswith(GZIP):
         return content
-    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
     try:
-        return unpacker.decompress(content, LARGEST_FEED + 1)
+        return _unpacked(content)
     except zlib.error:
-        raise _Refused(400, "InvalidRequest", "The body is no gzip.") from None
+        raise _Refused(400, "InvalidRequest", "The body is no whole gzip.") from None
+
+
+def _unpacked(content: bytes) -> bytes:
+    """All members of a gzip, one after the other. Raises zlib.error, also for one that breaks off."""
+    found = b""
+    while content and len(found) <= LARGEST_FEED:
+        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        found += unpacker.decompress(content, LARGEST_FEED + 1 - len(found))
+        if len(found) <= LARGEST_FEED and not unpacker.eof:
+            raise zlib.error("broken off")
+        content = unpacker.unused_data
+    return found
 
 
 def _get(request: HttpRequest, name: str) -> HttpResponseBase:
@@ -127,7 +153,9 @@ def _report(report: "Report") -> StreamingHttpResponse:
 
 
 def _kind_of(document: "FeedDocument") -> str:
-    return document.content_type or "text/plain"
+    """What the document was announced as, if browsers do nothing with it."""
+    kind = document.content_type.partition(";")[0].strip().casefold()
+    return document.content_type if kind in KINDS else "application/octet-stream"
 
 
 def _answers(feed: "Feed") -> StreamingHttpResponse:

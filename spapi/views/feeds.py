@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.rules import Scope
 from feeds import queries
-from feeds.actions import NoBytes, TooManyFeeds, cancel_feed, reserve, submit_document
+from feeds.actions import NoBytes, TooManyDocuments, TooManyFeeds, cancel_feed, reserve, submit_document
 from feeds.queries import Listed
 from spapi import problems
 from spapi.door import Answer, Call, by_method, operation
@@ -67,7 +67,11 @@ def create_feed_document(call: Call) -> Answer:
     content_type = call.body(FeedDocumentSpecification).content_type
     if not 1 <= len(content_type) <= 100 or not content_type.isprintable() or not content_type.isascii():
         raise invalid("contentType: such as text/tab-separated-values; charset=UTF-8.")
-    document = reserve(seller_id=call.seller_id, content_type=content_type, now=call.now)
+    try:
+        document = reserve(seller_id=call.seller_id, content_type=content_type, now=call.now)
+    except TooManyDocuments:
+        message = "Too many documents were asked for and never submitted as a feed."
+        raise Problem(429, "QuotaExceeded", message) from None
     name = feed_document_id(document)
     path = reverse("spapi:document", args=[name])
     url = presigned("PUT", path, now=call.now, content_type=content_type)

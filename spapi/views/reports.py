@@ -82,8 +82,8 @@ def create_report(call: Call) -> Answer:
         if body.data_start_time
         else end - LOOKS_BACK.get(kind, USUALLY)
     )
-    if start >= end:
-        raise invalid("dataEndTime: not after dataStartTime.")
+    if start >= end or end > call.now:
+        raise invalid("dataEndTime: after dataStartTime, and not after now.")
     try:
         report = order_report(
             seller_id=call.seller_id,
@@ -161,8 +161,11 @@ def get_report_document(call: Call, document_id: str) -> dict[str, Any]:
     report = queries.report_of_document(call.seller_id, *found) if found else None
     if report is None:
         raise problems.not_found(document_id[:100])
-    if report.kind in RESTRICTED_KINDS and call.holder.kind != TokenKind.RESTRICTED:
-        raise problems.denied("The document needs a restricted data token.")
+    if report.kind in RESTRICTED_KINDS:
+        if call.holder.kind != TokenKind.RESTRICTED:
+            raise problems.denied("The document needs a restricted data token.")
+        if not call.holder.has(Scope.ORDERS_READ):
+            raise problems.denied(f"The keys do not allow {Scope.ORDERS_READ}.")
     path = reverse("spapi:document", args=[document_id])
     return {"reportDocumentId": document_id, "url": presigned("GET", path, now=call.now)}
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import msgspec
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -44,7 +45,10 @@ def token(request: HttpRequest) -> HttpResponse:
     try:
         if request.method != "POST":
             raise _Refused(405, "invalid_request", "Send POST.")
-        given = _given(request)
+        try:
+            given = _given(request)
+        except SuspiciousOperation:
+            raise _Refused(400, "invalid_request", "The body is too large.") from None
         body, status = _granted(given), 200
     except _Refused as refused:
         body = {

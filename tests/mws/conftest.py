@@ -23,6 +23,7 @@ __all__ = ["cast", "no_mails"]
 
 NOW = LATER
 ORDERS, FEEDS, REPORTS = "/Orders/2013-09-01", "/Feeds/2009-01-01", "/Reports/2009-01-01"
+FLAT = b"order-id\tcancellation-reason-code\n250-0000000-0000001\tNoInventory\n"
 VERSIONS = {ORDERS: "2013-09-01", "/Sellers/2011-07-01": "2011-07-01"}
 
 
@@ -126,3 +127,17 @@ def signer(cast: Cast) -> Signer:
 def rival(cast: Cast) -> Signer:
     """Software of charlie's shop, allowed everything."""
     return signer_for(cast.other_shop, cast.charlie)
+
+
+@pytest.fixture
+def no_broker(settings, tmp_path, monkeypatch) -> None:
+    """A folder of its own, and nobody who carries feeds out."""
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "documents": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": tmp_path / "documents"},
+        },
+    }
+    monkeypatch.setattr("feeds.actions.submitting.enqueue", lambda seller_id: None)
+    monkeypatch.setattr("reports.actions.enqueue", lambda report_id: None)

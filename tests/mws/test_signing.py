@@ -14,9 +14,7 @@ from mws.signing import signature, string_to_sign
 from tests.books import nothing_changes
 from tests.cast import Cast
 
-from .conftest import FEEDS, NOW, ORDERS, Signer, checksum, error_of, signer_for
-
-FLAT = b"order-id\tcancellation-reason-code\n250-0000000-0000001\tNoInventory\n"
+from .conftest import FEEDS, FLAT, NOW, ORDERS, Signer, checksum, error_of, signer_for
 
 
 def signed(signer: Signer, method: str = "GET", **extra) -> tuple[dict[str, str], str]:
@@ -175,19 +173,9 @@ def test_a_body_that_is_not_what_its_checksum_says_is_refused(signer, no_broker)
     query = signer.query("POST", FEEDS, given)
     wrong = signer.send("POST", FEEDS, query, FLAT, **{"Content-MD5": checksum(b"other")})
     assert error_of(wrong) == (400, "ContentMD5DoesNotMatch")
+    signed = given | {"ContentMD5Value": checksum(FLAT)}
+    other = signer.send("POST", FEEDS, signer.query("POST", FEEDS, signed), FLAT + b"x\n")
+    assert error_of(other) == (400, "ContentMD5DoesNotMatch"), "a header does not speak for a signed parameter"
     missing = signer.client.generic("POST", f"{FEEDS}?{query}", FLAT, content_type="text/xml")
     assert error_of(missing) == (400, "ContentMD5Missing")
     assert not Feed.objects.exists()
-
-
-@pytest.fixture
-def no_broker(settings, tmp_path, monkeypatch) -> None:
-    """A folder of its own, and nobody who carries feeds out."""
-    settings.STORAGES = {
-        **settings.STORAGES,
-        "documents": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": tmp_path / "documents"},
-        },
-    }
-    monkeypatch.setattr("feeds.actions.submitting.enqueue", lambda seller_id: None)

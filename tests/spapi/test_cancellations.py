@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from cancellations import queries
 from cancellations.models import Cancellation, CancellationRequest, PolicyVersion
 from cancellations.policy import Refusal
 from events.models import Event, IdempotencyKey
@@ -190,7 +191,7 @@ def test_requests_are_listed_by_the_last_change_of_their_order_page_by_page(cast
 
 def test_another_shop_sees_no_request_and_answers_none(cast: Cast, software, rival):
     _, request = requested(cast)
-    assert rival.payload(f"{OWN}/requests", status="OPEN") == {"requests": []}
+    assert rival.payload(f"{OWN}/requests", status="OPEN")["requests"] == []
     for method, tail, body in (
         ("GET", "", None),
         ("POST", "/approval", {}),
@@ -241,6 +242,36 @@ def test_a_request_is_declined_with_a_reason(cast: Cast, software):
         "製作中です",
     )
     assert error_of(software.ask("POST", path, {"reasonCode": "IN_PRODUCTION"}))[:2] == (409, "REQUEST_NOT_OPEN")
+
+
+@pytest.mark.parametrize("tail", ["approval", "decline"])
+def test_an_answer_is_for_the_request_that_was_named_and_never_for_a_later_one(
+    cast: Cast, software, monkeypatch, tail
+):
+    order, request = requested(cast, 2)
+    read = queries.request_of_seller
+
+    def meanwhile(*args):
+        """The buyer takes the request back and asks anew, right after it was read."""
+        found = read(*args)
+        cast.withdraw(order, now=NOW)
+        cast.request(order, now=NOW)
+        return found
+
+    monkeypatch.setattr(queries, "request_of_seller", meanwhile)
+    body = {"reasonCode": "IN_PRODUCTION"} if tail == "decline" else {}
+    answer = software.ask("POST", f"{OWN}/requests/{request.pk}/{tail}", body)
+    assert error_of(answer)[:2] == (409, "VERSION_CONFLICT")
+    assert CancellationRequest.objects.latest("pk").status == "OPEN"
+    order.refresh_from_db()
+    assert order.status == "UNSHIPPED"
+
+
+def test_a_list_without_a_beginning_says_from_where_the_next_one_misses_nothing(cast: Cast, software):
+    requested(cast)
+    answer = software.payload(f"{OWN}/requests", status="OPEN")
+    assert len(answer["requests"]) == 1
+    assert answer["updatedBefore"] == f"{NOW - timedelta(minutes=2):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def test_where_the_policy_lets_nobody_decline_it_is_refused(cast: Cast, software):

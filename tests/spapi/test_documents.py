@@ -99,6 +99,38 @@ def waiting_document(feed_id: str) -> str:
     return feed_document_id(Feed.objects.get(pk=feed_id).document)
 
 
+def test_a_gzip_of_several_members_is_read_whole_and_one_that_breaks_off_is_refused(cast: Cast, software):
+    first, second = lines(cast.order(1)), lines(cast.order(1)).partition(b"\n")[2]
+    _, url = reserved(software)
+    whole = gzip.compress(first) + gzip.compress(second)
+    assert put(url, whole, **{"Content-Encoding": "gzip"}).status_code == 200
+    assert FeedDocument.objects.get().size == len(first + second)
+    for torn in (whole[:-9], gzip.compress(first)[:30]):
+        answer = put(url, torn, **{"Content-Encoding": "gzip"})
+        assert answer.status_code == 400
+        assert b"<Code>InvalidRequest</Code>" in answer.content
+    assert FeedDocument.objects.get().size == len(first + second), "what was there before stays"
+
+
+@pytest.mark.parametrize("kind", ["text/html", "text/javascript", "image/svg+xml", "application/xhtml+xml"])
+def test_bytes_of_a_shop_are_never_a_page_or_a_script_of_the_portal(software, kind):
+    document, url = reserved(software, kind)
+    assert put(url, b"<script>alert(1)</script>", kind).status_code == 200
+    back = software.get(f"{FEEDS}/documents/{document}").json()["url"]
+    answer = Client().get(path_of(back))
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert answer["Content-Disposition"] == "attachment"
+    assert answer["Content-Security-Policy"] == "sandbox; default-src 'none'"
+
+
+def test_a_shop_holds_a_hundred_places_without_a_feed_and_no_more(software):
+    for _ in range(100):
+        reserved(software)
+    answer = software.ask("POST", f"{FEEDS}/documents", {"contentType": KIND})
+    assert error_of(answer)[:2] == (429, "QuotaExceeded")
+
+
 def test_a_dry_run_is_an_option_of_the_feed(cast: Cast, software):
     feed_id = fed(software, lines(cast.order(1)), dryRun="true")
     run_feeds(seller_id=cast.shop.pk, clock=lambda: NOW)
@@ -298,6 +330,17 @@ def test_reports_are_listed_page_by_page_and_only_to_their_shop(cast: Cast, soft
     assert rival.get(f"{REPORTS}/reports", reportTypes=ALL_ORDERS).json() == {"reports": []}
     assert rival.get(f"{REPORTS}/reports/{made[0]}").status_code == 404
     assert rival.get(f"{REPORTS}/reports", nextToken=first["nextToken"]).status_code == 400
+
+
+def test_a_file_that_names_people_also_needs_the_scope_for_orders(cast: Cast, clock):
+    software = software_of(cast.shop, cast.alice, scopes=["reports"])
+    report = software.ask("POST", f"{REPORTS}/reports", {"reportType": ACTIONABLE, "marketplaceIds": [MARKET]})
+    make_report(report_id=int(report.json()["reportId"]), clock=lambda: NOW)
+    document = software.get(f"{REPORTS}/reports/{report.json()['reportId']}").json()["reportDocumentId"]
+    path = f"{REPORTS}/documents/{document}"
+    wanted = {"restrictedResources": [{"method": "GET", "path": path}]}
+    token = software.ask("POST", "/tokens/2021-03-01/restrictedDataToken", wanted).json()["restrictedDataToken"]
+    assert error_of(software.ask("GET", path, token=token))[2] == "The keys do not allow orders:read."
 
 
 def test_what_the_keys_do_not_allow_is_refused(cast: Cast, clock):
