@@ -12,10 +12,11 @@ from typing import Any, Protocol
 
 from celery import current_app
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext
+from psycopg2.errors import LockNotAvailable
 
 from accounts.actors import Actor
 from accounts.models import User
@@ -416,6 +417,10 @@ class IdempotencyMismatch(Exception):
     """The same key came with other content."""
 
 
+class KeyInProgress(OperationalError):
+    """The same key's act is at work, and was for longer than anybody waits; doors that know no better say busy."""
+
+
 # Writes the key, or waits for whoever wrote it first and reads what came of it, under its lock either way.
 _TAKE_KEY = """
 INSERT INTO events_idempotencykey (owner, key, content_hash, state, locked_at) VALUES (%s, %s, %s, 'STARTED', %s)
@@ -429,13 +434,11 @@ def once(*, owner: str, key: str, content: Sequence[object], now: datetime, act:
     The key's row and the act share one transaction: a second click waits for the first and then reads its
     answer; an act that raises leaves no trace, so it may be sent again.
 
-    Raises IdempotencyMismatch if the key was used for other content.
+    Raises IdempotencyMismatch if the key was used for other content, KeyInProgress if its act takes too long.
     """
     content_hash = hash_of_content(content)
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute(_TAKE_KEY, [owner, key, content_hash, now])
-            row_id, known_hash, known_answer = cursor.fetchone()
+        row_id, known_hash, known_answer = _take_key(owner, key, content_hash, now)
         if known_hash != content_hash:
             raise IdempotencyMismatch(key)
         if known_answer is not None:
@@ -443,6 +446,18 @@ def once(*, owner: str, key: str, content: Sequence[object], now: datetime, act:
         answer = act()
         IdempotencyKey.objects.filter(pk=row_id).update(state=IdempotencyKey.State.DONE, answer=answer)
     return answer
+
+
+def _take_key(owner: str, key: str, content_hash: str, now: datetime) -> tuple[int, str, str | None]:
+    """The key's row, made or waited for: its own key, the content's hash, and the answer if there is one."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKE_KEY, [owner, key, content_hash, now])
+            return cursor.fetchone()
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise KeyInProgress(key) from error.__cause__
+        raise
 
 
 def forget_old_keys(*, now: datetime) -> int:

@@ -25,6 +25,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.rules import Scope, TokenKind
 from accounts.tokens import Holder, TokenExpired, TokenInvalid, holder_of
+from events.actions import KeyInProgress
 from sellercentral.trouble import is_busy
 
 from . import problems
@@ -153,6 +154,9 @@ def _answered(request: HttpRequest, plan: Plan, act: Callable[[Call], Any]) -> H
         answer = found if isinstance(found, Answer) else Answer(found)
     except Problem as problem:
         answer = Answer(problem.body, problem.status, problem.headers)
+    except KeyInProgress:
+        running = problems.in_progress()
+        answer = Answer(running.body, running.status, running.headers)
     except (OperationalError, InterfaceError) as error:
         logger.warning("The database failed at the operation %s", plan.name, exc_info=True)
         trouble = problems.busy() if is_busy(error) else problems.unavailable()

@@ -40,6 +40,11 @@ def busy() -> Problem:
     )
 
 
+def in_progress() -> Problem:
+    """A request with the same idempotency key is still at work (reliability M8)."""
+    return Problem(409, "IN_PROGRESS", "A request with this key is at work. Send it again.", Retry_After="3")
+
+
 def unavailable() -> Problem:
     """The database is away; nothing was done."""
     return Problem(503, "ServiceUnavailable", "The service is not available. Send the request again later.")
