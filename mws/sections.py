@@ -58,6 +58,12 @@ REPORTS_ACTIONS = {
     "GetReportListByNextToken": _action(
         reports.get_report_list_by_next_token, DOCUMENTS, REPORTS, 0.5, 30, "ReportListByNextToken", 1800
     ),
+    "ManageReportSchedule": _action(
+        reports.manage_report_schedule, DOCUMENTS, REPORTS, 1 / 45, 10, "ManageReportSchedule", 80
+    ),
+    "GetReportScheduleList": _action(
+        reports.get_report_schedule_list, DOCUMENTS, REPORTS, 1 / 45, 10, "GetReportScheduleList", 80
+    ),
     "GetReport": _action(reports.get_report, DOCUMENTS, REPORTS, MINUTE, 15, "GetReport", 60),
 }
 SELLERS_ACTIONS = {

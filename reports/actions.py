@@ -24,7 +24,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2.errors import QueryCanceled
 
 from accounts.actors import Actor
-from accounts.queries import acts_for, seller_by_id
+from accounts.queries import acts_for, lock_seller, seller_by_id
 from cancellations.queries import rules_at
 from events.actions import audit
 from events.queries import alone
@@ -34,7 +34,17 @@ from orders.queries import local_day, zone
 from . import queries
 from .layouts import OPTIONAL, layout_of
 from .models import Report, ReportColumns, ReportDocument, ReportSchedule
-from .rules import MOST_DAYS, Encoding, Every, Kind, Period, next_run, period_of_run
+from .rules import (
+    MOST_DAYS,
+    OF_OPEN_ORDERS,
+    Encoding,
+    Every,
+    Kind,
+    Period,
+    next_after_interval,
+    next_run,
+    period_of_run,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -274,6 +284,39 @@ def schedule_report(
         raise AlreadyThere from error
 
 
+def schedule_after_interval(
+    *, seller_id: int, kind: Kind, interval: str, first_at: datetime | None, by: Actor, now: datetime
+) -> ReportSchedule:
+    """Order a report of open orders again and again after an interval of `INTERVALS`; the shop's last one ends.
+
+    `first_at` is when the first is ordered, at once by default (sp-api 6).
+
+    Raises ValueError for a report that is not of open orders, and if nobody makes the timetable.
+    """
+    if by.user_id is None or kind not in OF_OPEN_ORDERS:
+        raise ValueError("a person makes a timetable, of open orders")
+    with transaction.atomic():
+        lock_seller(seller_id)
+        end_interval(seller_id=seller_id, kind=kind)
+        return ReportSchedule.objects.create(
+            seller_id=seller_id,
+            kind=kind,
+            encoding=Encoding.CP932,
+            every=Every.INTERVAL,
+            hour=None,
+            interval=interval,
+            next_at=first_at or now,
+            made_by_id=by.user_id,
+            made_at=now,
+        )
+
+
+def end_interval(*, seller_id: int, kind: Kind) -> bool:
+    """Order no more reports of a kind after an interval; False if the shop does not."""
+    deleted, _ = ReportSchedule.objects.filter(seller_id=seller_id, kind=kind, every=Every.INTERVAL).delete()
+    return bool(deleted)
+
+
 def end_schedule(*, seller_id: int, schedule_id: int) -> bool:
     """Order no more reports by a timetable; False if the shop has none of this key."""
     deleted, _ = ReportSchedule.objects.filter(seller_id=seller_id, pk=schedule_id).delete()
@@ -295,10 +338,16 @@ def order_scheduled(*, now: datetime) -> int:
                     period = period_of_run(kind, every, each.next_at, zone(), now=now)
                     _order(each.seller_id, kind, Encoding(each.encoding), period, each.made_by_id, each, now)
                     ordered += 1
-                each.next_at = next_run(every, each.hour, after=now, zone=zone())
+                each.next_at = _next_run(each, now)
             ReportSchedule.objects.bulk_update(due, ["next_at"])
         if len(due) < AT_ONCE:
             return ordered
+
+
+def _next_run(schedule: ReportSchedule, now: datetime) -> datetime:
+    if schedule.every == Every.INTERVAL:
+        return next_after_interval(schedule.interval, schedule.next_at, after=now)
+    return next_run(Every(schedule.every), schedule.hour or 0, after=now, zone=zone())
 
 
 # --- columns ------------------------------------------------------------------------------------------------

@@ -45,8 +45,13 @@ class ReportAdmin(ReadOnlyAdmin):
 class ReportScheduleAdmin(ReadOnlyAdmin):
     """Reports that are ordered by themselves, the next one first."""
 
-    list_display = ["next_at", "seller", "kind", "every", "hour", "made_by"]
+    list_display = ["next_at", "seller", "kind", "words", "made_by"]
     list_select_related = ["seller", "made_by"]
     search_fields = ["seller__merchant_id__exact"]
     search_help_text = _("出品者ID")
     ordering = ["next_at", "id"]
+
+    @admin.display(description=_("間隔"))
+    def words(self, schedule: ReportSchedule) -> str:
+        """When it orders, as the shop's page says it."""
+        return schedule.words

@@ -1,9 +1,12 @@
 """Files out: an ordered report, its file, its timetable, and the columns that a shop has added."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Seller
@@ -51,17 +54,19 @@ class ReportDocument(models.Model):
 
 
 class ReportSchedule(models.Model):
-    """A report that is ordered by itself, every day or every Monday."""
+    """A report that is ordered by itself: every day or every Monday, or after an interval for software."""
 
     class Every(models.TextChoices):
         DAY = rules.Every.DAY.value, _("毎日")
         WEEK = rules.Every.WEEK.value, _("毎週月曜日")
+        INTERVAL = rules.Every.INTERVAL.value, _("一定の間隔")
 
     seller = models.ForeignKey(Seller, models.PROTECT, related_name="+", verbose_name=_("出品者"))
     kind = models.CharField(_("内容"), max_length=20, choices=Kinds)
     encoding = models.CharField(_("文字コード"), max_length=10, choices=Encodings, default=Encodings.UTF_8)
-    every = models.CharField(_("間隔"), max_length=4, choices=Every)
-    hour = models.PositiveSmallIntegerField(_("時刻"), validators=[MaxValueValidator(23)])
+    every = models.CharField(_("間隔"), max_length=8, choices=Every)
+    hour = models.PositiveSmallIntegerField(_("時刻"), null=True, validators=[MaxValueValidator(23)])
+    interval = models.CharField(_("間隔の長さ"), max_length=5, blank=True)
     next_at = models.DateTimeField(_("次回"), db_index=True)
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, verbose_name=_("人")
@@ -74,11 +79,34 @@ class ReportSchedule(models.Model):
             models.UniqueConstraint(
                 fields=["seller", "kind", "every", "hour", "encoding"], name="one_schedule_of_a_kind_and_hour"
             ),
+            models.UniqueConstraint(
+                fields=["seller", "kind"], condition=Q(every="INTERVAL"), name="one_interval_of_a_kind"
+            ),
             models.CheckConstraint(condition=Q(hour__lte=23), name="schedule_hour_of_the_day"),
+            models.CheckConstraint(
+                condition=Q(every="INTERVAL", hour__isnull=True, interval__in=[*rules.INTERVALS])
+                | Q(every__in=["DAY", "WEEK"], hour__isnull=False, interval=""),
+                name="schedule_of_an_hour_or_an_interval",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} {self.get_every_display()} {self.hour}:00"
+        return f"{self.get_kind_display()} {self.words}"
+
+    @property
+    def words(self) -> str:
+        """When it orders: every day at an hour, or after how long."""
+        if self.every != rules.Every.INTERVAL:
+            return f"{self.get_every_display()} {self.hour}:00"
+        length = rules.INTERVALS[self.interval]
+        if length is None:
+            return gettext("毎月")
+        minutes = length // timedelta(minutes=1)
+        if minutes < 60:
+            return gettext("%(count)s分ごと") % {"count": minutes}
+        if minutes % 1440:
+            return gettext("%(count)s時間ごと") % {"count": minutes // 60}
+        return gettext("%(count)s日ごと") % {"count": minutes // 1440}
 
 
 class Report(models.Model):

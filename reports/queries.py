@@ -88,6 +88,11 @@ def schedules_of(seller_id: int) -> list[ReportSchedule]:
     return list(ReportSchedule.objects.filter(seller_id=seller_id).order_by("next_at", "pk"))
 
 
+def schedule_of_seller(seller_id: int, schedule_id: int) -> ReportSchedule | None:
+    """One timetable of the shop; None for unknown and for another shop's."""
+    return ReportSchedule.objects.filter(seller_id=seller_id, pk=schedule_id).first()
+
+
 def lock_due_schedules(now: datetime, *, limit: int) -> list[ReportSchedule]:
     """Lock timetables that are due and that no other worker has."""
     due = ReportSchedule.objects.select_for_update(skip_locked=True).filter(next_at__lte=now)

@@ -3,6 +3,7 @@
 Pure: standard library only.
 """
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -27,10 +28,34 @@ class Encoding(StrEnum):
 
 
 class Every(StrEnum):
-    """How often a timetable orders its report."""
+    """How often a timetable orders its report: at a local hour, or again and again after an interval."""
 
     DAY = "DAY"
     WEEK = "WEEK"
+    INTERVAL = "INTERVAL"
+
+
+# Intervals after which software has reports ordered, by their names on the wire; None is a calendar month.
+INTERVALS = {
+    "PT5M": timedelta(minutes=5),
+    "PT15M": timedelta(minutes=15),
+    "PT30M": timedelta(minutes=30),
+    "PT1H": timedelta(hours=1),
+    "PT2H": timedelta(hours=2),
+    "PT4H": timedelta(hours=4),
+    "PT8H": timedelta(hours=8),
+    "PT12H": timedelta(hours=12),
+    "P1D": timedelta(days=1),
+    "P2D": timedelta(days=2),
+    "P3D": timedelta(days=3),
+    "PT84H": timedelta(hours=84),
+    "P7D": timedelta(days=7),
+    "P14D": timedelta(days=14),
+    "P15D": timedelta(days=15),
+    "P18D": timedelta(days=18),
+    "P30D": timedelta(days=30),
+    "P1M": None,
+}
 
 
 # A report covers so many local days at most, and a scheduled one looks back so far.
@@ -76,6 +101,19 @@ def next_run(every: Every, hour: int, *, after: datetime, zone: ZoneInfo) -> dat
         if due > after and (every == Every.DAY or day.weekday() == 0):
             return due
         day += timedelta(days=1)
+
+
+def next_after_interval(interval: str, due: datetime, *, after: datetime) -> datetime:
+    """When a timetable of an interval that was due at `due` is due again, later than `after`."""
+    length = INTERVALS[interval]
+    if length is not None:
+        return due + length * ((after - due) // length + 1)
+    last_day, months, found = due.day, 0, due
+    while found <= after:
+        months += 1
+        year, month = divmod(due.year * 12 + due.month - 1 + months, 12)
+        found = due.replace(year=year, month=month + 1, day=min(last_day, monthrange(year, month + 1)[1]))
+    return found
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

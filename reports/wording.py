@@ -4,4 +4,5 @@ from .models import Encodings, Kinds, ReportSchedule
 
 KINDS = Kinds.choices
 ENCODINGS = Encodings.choices
-EVERY = ReportSchedule.Every.choices
+# An interval is what software asks for: the page offers hours.
+EVERY = [choice for choice in ReportSchedule.Every.choices if choice[0] != ReportSchedule.Every.INTERVAL]

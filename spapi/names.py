@@ -7,6 +7,7 @@ from uuid import UUID
 from feeds.models import FeedDocument
 from feeds.parsers import Kind as FeedKind
 from reports.models import ReportDocument
+from reports.rules import OF_OPEN_ORDERS
 from reports.rules import Kind as ReportKind
 
 # Type on the wire → kind, and whether it is XML.
@@ -28,6 +29,8 @@ REPORT_TYPES = {
 TYPE_OF_REPORT = {kind.value: name for name, kind in REPORT_TYPES.items()}
 # Reports with whom a parcel goes to: their files need a restricted token.
 RESTRICTED_KINDS = frozenset({ReportKind.ACTIONABLE, ReportKind.UNSHIPPED})
+# Reports that a timetable orders for software: those of open orders (sp-api 6).
+SCHEDULED = {name: kind for name, kind in REPORT_TYPES.items() if kind in OF_OPEN_ORDERS}
 # What a report covers whose start nobody says: what may wait to be sent, or a month.
 LOOKS_BACK = {ReportKind.ACTIONABLE: timedelta(days=365), ReportKind.UNSHIPPED: timedelta(days=60)}
 USUALLY = timedelta(days=30)

@@ -9,9 +9,9 @@ from mws.documents import Part
 from mws.door import Call, Raw
 from mws.problems import Problem, invalid
 from reports import queries
-from reports.actions import TooLong, order_report
+from reports.actions import TooLong, end_interval, order_report, schedule_after_interval
 from reports.queries import Listed
-from reports.rules import Encoding, Period
+from reports.rules import OF_OPEN_ORDERS, Encoding, Period
 from spapi.names import LOOKS_BACK, REPORT_TYPES, RESTRICTED_KINDS, USUALLY
 from spapi.paging import next_token, state_of
 from spapi.params import moment_of
@@ -19,7 +19,7 @@ from spapi.params import moment_of
 from .feeds import count_of, done_once, moment, number_of, raw
 
 if TYPE_CHECKING:
-    from reports.models import Report
+    from reports.models import Report, ReportSchedule
 
 REQUESTS, FILES = "mws.requests", "mws.reports"
 KEPT = timedelta(days=90)
@@ -132,6 +132,77 @@ def get_report_list(call: Call) -> list[Part]:
     kept["states"] = ["none"] if is_empty else ["DONE"]
     kept["keys"] = [number_of(each) for each in call.listed("ReportRequestIdList.Id")]
     return _page(call, FILES, kept)
+
+
+# --- timetables ---------------------------------------------------------------------------------------------
+
+NEVER = "_NEVER_"
+# This wire's words for intervals, by the later one's.
+SCHEDULES = {
+    "PT15M": "_15_MINUTES_",
+    "PT30M": "_30_MINUTES_",
+    "PT1H": "_1_HOUR_",
+    "PT2H": "_2_HOURS_",
+    "PT4H": "_4_HOURS_",
+    "PT8H": "_8_HOURS_",
+    "PT12H": "_12_HOURS_",
+    "P1D": "_1_DAY_",
+    "P2D": "_2_DAYS_",
+    "P3D": "_72_HOURS_",
+    "P7D": "_1_WEEK_",
+    "P14D": "_14_DAYS_",
+    "P15D": "_15_DAYS_",
+    "P30D": "_30_DAYS_",
+}
+INTERVAL_OF = {wire: interval for interval, wire in SCHEDULES.items()}
+
+
+def schedule_parts(schedule: "ReportSchedule") -> list[Part]:
+    """One `ReportSchedule`."""
+    return [
+        ("ReportType", TYPE_OF[schedule.kind]),
+        ("Schedule", SCHEDULES[schedule.interval]),
+        ("ScheduledDate", moment(schedule.next_at)),
+    ]
+
+
+def manage_report_schedule(call: Call) -> list[Part]:
+    """Have a report ordered again and again, or never more. The same signed request again changes nothing (S-24)."""
+    wire, schedule = call.text("ReportType", required=True), call.text("Schedule", required=True)
+    if TYPES.get(wire) not in OF_OPEN_ORDERS:
+        raise Problem(400, "InvalidReportType", f"ReportType: {wire[:60]} cannot be scheduled")
+    if schedule not in {NEVER, *INTERVAL_OF}:
+        message = f"Schedule: {schedule[:60]} is not one of {', '.join([*INTERVAL_OF, NEVER])}"
+        raise Problem(400, "InvalidScheduleFrequency", message)
+    kind, first_at = TYPES[wire], _moment(call, "ScheduleDate")
+
+    def act() -> dict:
+        if schedule == NEVER:
+            return {"ended": end_interval(seller_id=call.seller_id, kind=kind)}
+        made = schedule_after_interval(
+            seller_id=call.seller_id,
+            kind=kind,
+            interval=INTERVAL_OF[schedule],
+            first_at=first_at,
+            by=call.holder.actor,
+            now=call.now,
+        )
+        return {"next": moment(made.next_at)}
+
+    answer = done_once(call, [wire, schedule, call.text("ScheduleDate")], act)
+    if schedule == NEVER:
+        return [("Count", int(answer["ended"]))]
+    parts = [("ReportType", wire), ("Schedule", schedule), ("ScheduledDate", answer["next"])]
+    return [("Count", 1), ("ReportSchedule", parts)]
+
+
+def get_report_schedule_list(call: Call) -> list[Part]:
+    """The shop's timetables that this wire has words for."""
+    kinds = {TYPES[name] for name in call.listed("ReportTypeList.Type", known=tuple(TYPES)) or TYPES}
+    found = [
+        each for each in queries.schedules_of(call.seller_id) if each.kind in kinds and each.interval in SCHEDULES
+    ]
+    return [("HasNext", False), *(("ReportSchedule", schedule_parts(each)) for each in found)]
 
 
 def get_report_request_list_by_next_token(call: Call) -> list[Part]:

@@ -9,15 +9,16 @@ from django.urls import reverse
 
 from accounts.rules import Scope, TokenKind
 from reports import queries
-from reports.actions import TooLong, cancel_report, order_report
+from reports.actions import TooLong, cancel_report, end_schedule, order_report, schedule_after_interval
 from reports.queries import Listed
-from reports.rules import Encoding, Period
+from reports.rules import INTERVALS, Encoding, Every, Period
 from spapi import problems
 from spapi.door import Answer, Call, by_method, operation
 from spapi.names import (
     LOOKS_BACK,
     REPORT_TYPES,
     RESTRICTED_KINDS,
+    SCHEDULED,
     STATES,
     TYPE_OF_REPORT,
     USUALLY,
@@ -33,7 +34,7 @@ from spapi.shapes import moment
 from .feeds import require_marketplace
 
 if TYPE_CHECKING:
-    from reports.models import Report
+    from reports.models import Report, ReportSchedule
 
 LIST = "reports"
 KEPT = timedelta(days=90)
@@ -50,6 +51,8 @@ def report_shape(report: "Report") -> dict[str, Any]:
         "createdTime": moment(report.ordered_at),
         "processingStatus": report.state,
     }
+    if report.schedule_id:
+        shape["reportScheduleId"] = str(report.schedule_id)
     if report.finished_at:
         shape["processingStartTime"] = moment(report.ordered_at)
         shape["processingEndTime"] = moment(report.finished_at)
@@ -170,6 +173,88 @@ def get_report_document(call: Call, document_id: str) -> dict[str, Any]:
     return {"reportDocumentId": document_id, "url": presigned("GET", path, now=call.now)}
 
 
+# --- timetables ---------------------------------------------------------------------------------------------
+
+# What a timetable of the page is called here.
+PERIODS = {Every.DAY: "P1D", Every.WEEK: "P7D"}
+
+
+def schedule_shape(schedule: "ReportSchedule") -> dict[str, Any]:
+    """One `ReportSchedule`; also those that were made on the page."""
+    return {
+        "reportScheduleId": str(schedule.pk),
+        "reportType": TYPE_OF_REPORT[schedule.kind],
+        "marketplaceIds": [settings.MARKETPLACE_ID],
+        "period": schedule.interval or PERIODS[Every(schedule.every)],
+        "nextReportCreationTime": moment(schedule.next_at),
+    }
+
+
+class ScheduleSpecification(msgspec.Struct, rename="camel"):
+    """The body of createReportSchedule."""
+
+    report_type: str
+    period: str
+    marketplace_ids: list[str] = []
+    next_report_creation_time: str = ""
+    report_options: dict[str, str] = {}
+
+
+@operation("createReportSchedule", rate=0.0222, burst=10, scope=Scope.REPORTS)
+def create_report_schedule(call: Call) -> Answer:
+    """Have a report ordered again and again; the last timetable of this report ends."""
+    body = call.body(ScheduleSpecification)
+    if body.report_type not in SCHEDULED:
+        raise invalid(f"reportType: one of {', '.join(SCHEDULED)}.")
+    if body.period not in INTERVALS:
+        raise invalid(f"period: one of {', '.join(INTERVALS)}.")
+    require_marketplace(body.marketplace_ids)
+    written = body.next_report_creation_time
+    schedule = schedule_after_interval(
+        seller_id=call.seller_id,
+        kind=SCHEDULED[body.report_type],
+        interval=body.period,
+        first_at=moment_of("nextReportCreationTime", written) if written else None,
+        by=call.holder.actor,
+        now=call.now,
+    )
+    return Answer({"reportScheduleId": str(schedule.pk)}, 201)
+
+
+@operation("getReportSchedules", rate=0.0222, burst=10, scope=Scope.REPORTS)
+def get_report_schedules(call: Call) -> dict[str, Any]:
+    """The shop's timetables of some reports."""
+    types = call.query.texts("reportTypes", known=tuple(REPORT_TYPES), most=10)
+    if not types:
+        raise invalid("reportTypes: required.")
+    kinds = {REPORT_TYPES[name].value for name in types}
+    found = [each for each in queries.schedules_of(call.seller_id) if each.kind in kinds]
+    return {"reportSchedules": [schedule_shape(each) for each in found]}
+
+
+def _schedule(call: Call, schedule_id: str) -> "ReportSchedule":
+    is_key = schedule_id.isascii() and schedule_id.isdigit() and len(schedule_id) < 18
+    schedule = queries.schedule_of_seller(call.seller_id, int(schedule_id)) if is_key else None
+    if schedule is None or schedule.kind not in TYPE_OF_REPORT:
+        raise problems.not_found(schedule_id[:60])
+    return schedule
+
+
+@operation("getReportSchedule", rate=0.0222, burst=10, scope=Scope.REPORTS)
+def get_report_schedule(call: Call, schedule_id: str) -> dict[str, Any]:
+    """One timetable."""
+    return schedule_shape(_schedule(call, schedule_id))
+
+
+@operation("cancelReportSchedule", rate=0.0222, burst=10, scope=Scope.REPORTS)
+def cancel_report_schedule(call: Call, schedule_id: str) -> dict[str, Any]:
+    """Order no more reports by a timetable."""
+    end_schedule(seller_id=call.seller_id, schedule_id=_schedule(call, schedule_id).pk)
+    return {}
+
+
+schedules = by_method(get=get_report_schedules, post=create_report_schedule)
+schedule = by_method(get=get_report_schedule, delete=cancel_report_schedule)
 reports = by_method(get=get_reports, post=create_report)
 report = by_method(get=get_report, delete=cancel)
 document = by_method(get=get_report_document)

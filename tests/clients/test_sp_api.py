@@ -5,6 +5,7 @@ from datetime import timedelta
 from io import BytesIO, StringIO
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 from sp_api.api import FeedsV20210630, OrdersV0, Reports, Sellers, Tokens
 from sp_api.base.exceptions import (
@@ -96,6 +97,19 @@ def test_a_shipment_is_confirmed_and_an_open_request_is_warned_of(cast: Cast, ke
     assert answer.headers["x-portal-warning"] == "OPEN_CANCELLATION_REQUEST"
     order.refresh_from_db()
     assert order.status == "SHIPPED"
+
+
+def test_a_report_is_scheduled_and_ended(cast: Cast, keys, client_of):
+    reports = client_of(Reports, keys)
+    kind = "GET_FLAT_FILE_ACTIONABLE_ORDER_DATA_SHIPPING"
+    made = reports.create_report_schedule(
+        reportType=kind, period="PT15M", marketplaceIds=[settings.MARKETPLACE_ID]
+    )
+    key = made.payload["reportScheduleId"]
+    (listed,) = reports.get_report_schedules(reportTypes=[kind]).payload["reportSchedules"]
+    assert (listed["reportScheduleId"], listed["period"]) == (key, "PT15M")
+    reports.delete_report_schedule(key)
+    assert reports.get_report_schedules(reportTypes=[kind]).payload["reportSchedules"] == []
 
 
 def test_the_client_reads_our_errors_as_its_own(cast: Cast, keys, client_of):

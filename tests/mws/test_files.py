@@ -8,7 +8,7 @@ from django.db import OperationalError
 from accounts.rules import Scope
 from feeds.models import Feed
 from reports.actions import make_report
-from reports.models import Report
+from reports.models import Report, ReportSchedule
 from tests.cast import Cast
 
 from .conftest import FEEDS, FLAT, NOW, ORDERS, Signer, error_of, signer_for, texts, xml_of
@@ -94,6 +94,39 @@ def test_reports_are_listed_by_when_they_were_made_and_by_their_requests(signer,
     assert texts(signer.ask("/", "GetReportList", Acknowledged="false"), "ReportId") == [early, late]
     requests = signer.ask("/", "GetReportRequestList", ReportRequestIdList__Id__1=late)
     assert texts(requests, "GeneratedReportId") == [late]
+
+
+def test_a_report_is_scheduled_listed_and_never_more(signer, rival):
+    asked = {"ReportType": ACTIONABLE, "Schedule": "_15_MINUTES_"}
+    answer = signer.ask("/", "ManageReportSchedule", **asked)
+    assert (texts(answer, "Count"), texts(answer, "Schedule")) == (["1"], ["_15_MINUTES_"])
+    first = ReportSchedule.objects.get()
+    assert texts(signer.ask("/", "ManageReportSchedule", **asked), "ScheduledDate") == texts(
+        answer, "ScheduledDate"
+    )
+    assert ReportSchedule.objects.get() == first, "the same signed request changes nothing"
+    assert texts(signer.ask("/", "GetReportScheduleList"), "ReportType") == [ACTIONABLE]
+    assert texts(signer.ask("/", "GetReportScheduleList", ReportTypeList__Type__1=ALL_ORDERS), "ReportType") == []
+    assert texts(rival.ask("/", "GetReportScheduleList"), "ReportType") == []
+    never = {"ReportType": ACTIONABLE, "Schedule": "_NEVER_"}
+    assert texts(rival.ask("/", "ManageReportSchedule", **never), "Count") == ["0"]
+    assert texts(signer.ask("/", "ManageReportSchedule", **never), "Count") == ["1"]
+    assert not ReportSchedule.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"ReportType": ALL_ORDERS}, "InvalidReportType"),
+        ({"ReportType": "_NONE_"}, "InvalidReportType"),
+        ({"Schedule": "_6_MINUTES_"}, "InvalidScheduleFrequency"),
+        ({"Schedule": ""}, "InvalidParameterValue"),
+        ({"ScheduleDate": "soon"}, "InvalidParameterValue"),
+    ],
+)
+def test_a_timetable_that_cannot_be_is_refused(signer, change, code):
+    asked = {"ReportType": ACTIONABLE, "Schedule": "_15_MINUTES_"} | change
+    assert error_of(signer.ask("/", "ManageReportSchedule", **asked)) == (400, code)
 
 
 def test_a_report_that_names_people_also_needs_the_scope_for_orders(cast: Cast):

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.db import OperationalError, connections, transaction
+from django.utils.translation import override
 
 from accounts.actors import Actor, Door, Role
 from cancellations.models import PolicyVersion
@@ -27,11 +28,21 @@ from reports.actions import (
     give_up,
     make_report,
     order_scheduled,
+    schedule_after_interval,
     schedule_report,
 )
 from reports.layouts import OPTIONAL, Layout, layout_of
-from reports.models import Report, ReportDocument
-from reports.rules import Encoding, Every, Kind, next_run, period_of, period_of_run
+from reports.models import Report, ReportDocument, ReportSchedule
+from reports.rules import (
+    INTERVALS,
+    Encoding,
+    Every,
+    Kind,
+    next_after_interval,
+    next_run,
+    period_of,
+    period_of_run,
+)
 from tests import factories, office
 from tests.books import counted_statements, nothing_changes
 from tests.cast import LATER, NOON, Cast, lines_of
@@ -347,6 +358,49 @@ def test_a_due_timetable_orders_its_report_once_however_late(cast: Cast):
     assert order_scheduled(now=late) == 0
     made.refresh_from_db()
     assert made.next_at == datetime(2026, 7, 6, 0, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("interval", [name for name, length in INTERVALS.items() if length])
+def test_an_interval_is_due_again_after_its_length_without_drift_and_once_however_late(interval):
+    due, length = datetime(2026, 7, 1, 3, 7, tzinfo=UTC), INTERVALS[interval]
+    assert next_after_interval(interval, due, after=due) == due + length
+    assert next_after_interval(interval, due, after=due + length * 3.5) == due + length * 4
+
+
+def test_a_month_is_one_of_the_calendar_and_comes_back_to_its_day():
+    due = datetime(2027, 1, 31, 3, 0, tzinfo=UTC)
+    assert next_after_interval("P1M", due, after=due) == datetime(2027, 2, 28, 3, 0, tzinfo=UTC)
+    assert next_after_interval("P1M", due, after=due + timedelta(days=40)) == datetime(
+        2027, 3, 31, 3, 0, tzinfo=UTC
+    )
+    assert next_after_interval(
+        "P1M", datetime(2026, 12, 5, tzinfo=UTC), after=datetime(2026, 12, 6, tzinfo=UTC)
+    ) == (datetime(2027, 1, 5, tzinfo=UTC))
+
+
+def test_an_interval_orders_open_orders_and_a_new_one_replaces_the_last(cast: Cast):
+    given = {"seller_id": cast.shop.pk, "kind": Kind.UNSHIPPED, "first_at": None, "by": cast.seller, "now": LATER}
+    old = schedule_after_interval(interval="PT15M", **given)
+    new = schedule_after_interval(interval="PT1H", **given)
+    assert list(ReportSchedule.objects.all()) == [new]
+    assert old.pk != new.pk
+    assert order_scheduled(now=LATER) == 1
+    report = Report.objects.get()
+    assert report.schedule == new
+    assert report.covers_until > LATER
+    assert order_scheduled(now=LATER + timedelta(minutes=59)) == 0
+    assert order_scheduled(now=LATER + timedelta(minutes=61)) == 1
+    new.refresh_from_db()
+    assert new.next_at == LATER + timedelta(hours=2)
+    with pytest.raises(ValueError, match="open orders"):
+        schedule_after_interval(interval="PT1H", **given | {"kind": Kind.ALL_BY_ORDER_DATE})
+
+
+def test_a_timetable_says_when_in_words():
+    with override("ja"):
+        words = [ReportSchedule(every="INTERVAL", interval=name).words for name in ("PT5M", "PT84H", "P3D", "P1M")]
+        assert words == ["5分ごと", "84時間ごと", "3日ごと", "毎月"]
+        assert ReportSchedule(every="WEEK", hour=7).words == "毎週月曜日 7:00"
 
 
 def test_whoever_left_the_shop_orders_nothing_more(cast: Cast):

@@ -10,7 +10,7 @@ from django.test import Client
 from cancellations.models import Cancellation
 from feeds.actions import forget_documents, run_feeds
 from feeds.models import Feed, FeedDocument
-from reports.actions import make_report
+from reports.actions import make_report, order_scheduled
 from reports.models import Report
 from tests.cast import Cast
 
@@ -330,6 +330,55 @@ def test_reports_are_listed_page_by_page_and_only_to_their_shop(cast: Cast, soft
     assert rival.get(f"{REPORTS}/reports", reportTypes=ALL_ORDERS).json() == {"reports": []}
     assert rival.get(f"{REPORTS}/reports/{made[0]}").status_code == 404
     assert rival.get(f"{REPORTS}/reports", nextToken=first["nextToken"]).status_code == 400
+
+
+def scheduled(software: Software, **change):
+    body = {"reportType": ACTIONABLE, "marketplaceIds": [MARKET], "period": "PT15M"} | change
+    return software.ask("POST", f"{REPORTS}/schedules", body)
+
+
+def test_a_timetable_is_made_listed_replaced_and_ended(cast: Cast, software, rival):
+    first = scheduled(software)
+    assert first.status_code == 201
+    second = scheduled(
+        software, period="P1D", nextReportCreationTime=(NOW + timedelta(hours=1)).isoformat()
+    ).json()
+    assert software.get(f"{REPORTS}/schedules/{first.json()['reportScheduleId']}").status_code == 404
+    path = f"{REPORTS}/schedules/{second['reportScheduleId']}"
+    shape = {
+        "reportScheduleId": second["reportScheduleId"],
+        "reportType": ACTIONABLE,
+        "marketplaceIds": [MARKET],
+        "period": "P1D",
+        "nextReportCreationTime": f"{NOW + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    assert software.get(path).json() == shape
+    assert software.get(f"{REPORTS}/schedules", reportTypes=ACTIONABLE).json() == {"reportSchedules": [shape]}
+    assert software.get(f"{REPORTS}/schedules", reportTypes=ALL_ORDERS).json() == {"reportSchedules": []}
+    assert rival.get(f"{REPORTS}/schedules", reportTypes=ACTIONABLE).json() == {"reportSchedules": []}
+    for method in ("GET", "DELETE"):
+        assert error_of(rival.ask(method, path))[:2] == (404, "NotFound")
+    order_scheduled(now=NOW + timedelta(hours=1))
+    made = software.get(f"{REPORTS}/reports", reportTypes=ACTIONABLE, createdUntil="2027-01-01T00:00:00Z").json()
+    assert [each["reportScheduleId"] for each in made["reports"]] == [second["reportScheduleId"]]
+    assert software.ask("DELETE", path).json() == {}
+    assert error_of(software.ask("DELETE", path))[:2] == (404, "NotFound")
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"reportType": ALL_ORDERS}, 400),
+        ({"period": "PT6M"}, 400),
+        ({"period": 5}, 400),
+        ({"marketplaceIds": []}, 400),
+        ({"marketplaceIds": ["ATVPDKIKX0DER"]}, 403),
+        ({"nextReportCreationTime": "soon"}, 400),
+    ],
+)
+def test_a_timetable_that_cannot_be_is_refused(software, change, status):
+    assert scheduled(software, **change).status_code == status
+    assert error_of(software.get(f"{REPORTS}/schedules"))[2] == "reportTypes: required."
 
 
 def test_a_file_that_names_people_also_needs_the_scope_for_orders(cast: Cast, clock):
