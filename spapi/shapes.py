@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 
-from orders.models import OrderItem
+from orders.models import Order, OrderItem
 from orders.polling import Polled
 from orders.queries import zone
 from orders.rules import WHOLE_CURRENCIES, share, start_of_day
@@ -109,7 +109,7 @@ def address_shape(order: Polled, *, whole: bool) -> dict[str, str]:
     return shape
 
 
-def item_shape(item: OrderItem, order: Polled, requested: Mapping[int, str]) -> dict[str, Any]:
+def item_shape(item: OrderItem, order: Polled | Order, requested: Mapping[int, str]) -> dict[str, Any]:
     """One `OrderItem`; `requested` are the items that show as requested by the buyer, with the reason (D-16)."""
     left = item.quantity_ordered - item.quantity_cancelled
     shape: dict[str, Any] = {

@@ -98,13 +98,12 @@ def list_order_items(call: Call) -> list[Part]:
     """The items of an order, each with the buyer's request to cancel it (D-16)."""
     number = call.text("AmazonOrderId", required=True)
     _require_number(number)
-    order = polling.polled_order(call.seller_id, number)
-    if order is None:
+    items = polling.items_of_order(call.seller_id, number)
+    if not items:
         raise invalid(f"Invalid AmazonOrderId: {number}")
-    requested = requested_items([order.pk])
-    items = polling.items_of([order])[order.pk]
-    parts = [("OrderItem", item_parts(item, order, requested)) for item in items]
-    return [("AmazonOrderId", order.number), ("OrderItems", parts)]
+    requested = requested_items([items[0].order_id])
+    parts = [("OrderItem", item_parts(item, requested)) for item in items]
+    return [("AmazonOrderId", number), ("OrderItems", parts)]
 
 
 def list_order_items_by_next_token(call: Call) -> list[Part]:
@@ -180,9 +179,9 @@ def _address(address: dict[str, Any]) -> list[Part]:
     return [(name, address.get(name, "" if name == "Name" else None)) for name in ADDRESS]
 
 
-def item_parts(item: "OrderItem", order: Polled, requested: dict[int, str]) -> list[Part]:
+def item_parts(item: "OrderItem", requested: dict[int, str]) -> list[Part]:
     """One `OrderItem`, in this wire's order (mws 5.3)."""
-    shape = shapes.item_shape(item, order, requested)
+    shape = shapes.item_shape(item, item.order, requested)
     return [
         ("ASIN", shape["ASIN"]),
         ("OrderItemId", item.item_id),

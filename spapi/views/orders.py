@@ -1,6 +1,6 @@
 """Orders v0: the shop's orders and items as software reads them, and shipments as it confirms them (sp-api 3)."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from django.conf import settings
@@ -20,6 +20,9 @@ from spapi.door import Answer, Call, by_method, operation
 from spapi.params import moment_of
 from spapi.polls import page_of
 from spapi.problems import Problem, invalid
+
+if TYPE_CHECKING:
+    from orders.models import OrderItem
 
 
 @operation("getOrders", rate=0.0167, burst=20, scope=Scope.ORDERS_READ)
@@ -77,23 +80,28 @@ def _opened(call: Call) -> bool:
 @operation("getOrderItems", rate=0.5, burst=30, scope=Scope.ORDERS_READ)
 def get_order_items(call: Call, number: str) -> dict[str, Any]:
     """The items of an order, each with the buyer's request to cancel it (D-16)."""
-    order = _order(call, number)
-    requested = requested_items([order.pk])
-    items = polling.items_of([order])[order.pk]
+    items = _items(call, number)
+    requested = requested_items([items[0].order_id])
     return {
         "payload": {
-            "AmazonOrderId": order.number,
-            "OrderItems": [shapes.item_shape(item, order, requested) for item in items],
+            "AmazonOrderId": number,
+            "OrderItems": [shapes.item_shape(item, item.order, requested) for item in items],
         }
     }
+
+
+def _items(call: Call, number: str) -> "list[OrderItem]":
+    items = polling.items_of_order(call.seller_id, number)
+    if not items:
+        raise problems.not_found(number[:60])
+    return items
 
 
 @operation("getOrderItemsBuyerInfo", rate=0.5, burst=30, scope=Scope.ORDERS_READ)
 def get_order_items_buyer_info(call: Call, number: str) -> dict[str, Any]:
     """What the buyer said of each item: nothing, at this marketplace."""
-    order = _order(call, number)
-    items = [{"OrderItemId": item.item_id} for item in polling.items_of([order])[order.pk]]
-    return {"payload": {"AmazonOrderId": order.number, "OrderItems": items}}
+    items = [{"OrderItemId": item.item_id} for item in _items(call, number)]
+    return {"payload": {"AmazonOrderId": number, "OrderItems": items}}
 
 
 # --- shipments ----------------------------------------------------------------------------------------------
