@@ -35,10 +35,11 @@ class ReportForm(ActForm):
 
     def __init__(self, *args, today: date, **kwargs) -> None:
         super().__init__(*args, **kwargs)
+        self.today = today
         self.fields["first"].initial, self.fields["last"].initial = today - timedelta(days=29), today
 
     def clean(self):
-        """It ends after its start, within a year."""
+        """It ends after its start, within a year, and not after today."""
         cleaned = super().clean() or self.cleaned_data
         first, last = cleaned.get("first"), cleaned.get("last")
         if first and last and last < first:
@@ -47,8 +48,8 @@ class ReportForm(ActForm):
             self.add_error("last", _("期間は1年以内で指定してください。"))
         elif first and first.year < 2000:
             self.add_error("first", _("2000年以降の日付を入力してください。"))
-        elif last and last.year > 2100:
-            self.add_error("last", _("期間は1年以内で指定してください。"))
+        elif last and last > self.today:
+            self.add_error("last", _("終了日は、今日までの日付にしてください。"))
         return cleaned
 
 
@@ -56,7 +57,13 @@ class ScheduleForm(ActForm):
     """A report that is ordered by itself."""
 
     prefix = "schedule"
-    kind = forms.TypedChoiceField(label=_("内容"), choices=KINDS, coerce=Kind, error_messages=CHOOSE)
+    kind = forms.TypedChoiceField(
+        label=_("内容"),
+        choices=KINDS,
+        coerce=Kind,
+        error_messages=CHOOSE,
+        help_text=_("前日の分（毎週は前の7日分）を作成します。未出荷の注文は、60日前から作成時までの分です。"),
+    )
     every = forms.TypedChoiceField(label=_("間隔"), choices=EVERY, coerce=Every, error_messages=CHOOSE)
     hour = forms.TypedChoiceField(label=_("時刻"), choices=HOURS, coerce=int, initial=9, error_messages=CHOOSE)
     encoding = forms.TypedChoiceField(

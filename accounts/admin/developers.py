@@ -6,6 +6,8 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -14,6 +16,8 @@ from accounts.access import operator_of
 from accounts.developers import close, decide
 from accounts.duties import Duty
 from accounts.models import Application, Credential
+from accounts.rules import Scope
+from accounts.wording import SCOPES
 
 from .base import ReadOnlyAdmin, ReadOnlyInline
 from .forms import ReasonForm
@@ -37,10 +41,17 @@ class CredentialInline(ReadOnlyInline):
     """An application's sets of keys: what they are good for, never the keys."""
 
     model = Credential
-    fields = ["access_key", "scopes", "issued_by", "issued_at", "expires_at", "revoked_at", "last_used_at"]
+    fields = ["access_key", "may", "issued_by", "issued_at", "expires_at", "revoked_at", "last_used_at"]
+    readonly_fields = ["may"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("issued_by").order_by("-pk")
+
+    @admin.display(description=_("許可する操作"))
+    def may(self, credential: Credential) -> str:
+        """What the keys allow, as the shop's page says it."""
+        words = dict(SCOPES)
+        return format_html_join(mark_safe("<br>"), "{}", ((words[Scope(each)],) for each in credential.scopes))
 
 
 class ToDecide(admin.SimpleListFilter):

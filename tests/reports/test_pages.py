@@ -23,11 +23,11 @@ def alice(cast: Cast, client: Client) -> Client:
 def test_a_report_is_ordered_made_and_taken(cast: Cast, alice, time_machine):
     order = cast.order(1)
     time_machine.move_to(LATER, tick=False)
-    assert alice.post(PAGE, ASKED)["Location"] == PAGE
+    assert alice.post(PAGE, ASKED | {"last": "2026-07-01"})["Location"] == PAGE
     report = Report.objects.get()
     waiting = alice.get(PAGE).content.decode()
     assert 'hx-trigger="every 3s"' in waiting
-    assert "2026/06/15 – 2026/07/15" in waiting
+    assert "2026/06/15 – 2026/07/01" in waiting
     address = reverse("seller:report-download", args=[report.pk])
     assert alice.get(address).status_code == 404
     make_report(report_id=report.pk, clock=lambda: LATER)
@@ -55,7 +55,8 @@ def test_the_same_form_sent_twice_orders_one_report(cast: Cast, alice):
         ({"last": ""}, "日付を入力してください。"),
         ({"kind": "SECRET"}, "選択してください。"),
         ({"first": "0001-01-01", "last": "0001-01-02"}, "2000年以降の日付を入力してください。"),
-        ({"first": "9999-12-30", "last": "9999-12-31"}, "期間は1年以内で指定してください。"),
+        ({"last": "2999-01-01", "first": "2998-12-01"}, "終了日は、今日までの日付にしてください。"),
+        ({"first": "9999-12-30", "last": "9999-12-31"}, "終了日は、今日までの日付にしてください。"),
     ],
 )
 def test_what_cannot_be_ordered_is_said_beside_its_field(cast: Cast, alice, wrong, says):
