@@ -9,5 +9,5 @@ urlpatterns = [
     path("Feeds/2009-01-01", sections.feeds_section, name="feeds"),
     path("Reports/2009-01-01", sections.reports_section, name="reports"),
     path("Sellers/2011-07-01", sections.sellers_section, name="sellers"),
-    re_path(r"^(?:Orders|Feeds|Reports|Sellers)(?:/|$)", sections.nowhere),
+    re_path(r"^(?:Orders|Feeds|Reports|Sellers)(?:/|$)", sections.nowhere, name="nowhere"),
 ]

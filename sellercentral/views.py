@@ -23,8 +23,9 @@ from mws.sections import at_root
 @csrf_exempt
 def root(request: HttpRequest) -> HttpResponseBase:
     """The front door; older software of sellers sends feeds and reports here, each with its action (mws 1)."""
-    # A form that is posted here is nobody's but theirs: the action may stand in it.
-    return at_root(request) if "Action" in request.GET or request.method == "POST" else home(request)
+    # No page posts a form here: the action may stand in its body.
+    is_form = request.method == "POST" and request.content_type == "application/x-www-form-urlencoded"
+    return at_root(request) if is_form or "Action" in request.GET else home(request)
 
 
 @require_safe

@@ -76,7 +76,8 @@ def test_a_form_that_is_posted_to_the_root_is_an_action(signer):
     body = signer.query("POST", "/", signer.parameters("/", "GetReportList", NOW, {}))
     answer = signer.client.post("/", body, content_type="application/x-www-form-urlencoded")
     assert texts(answer, "HasNext") == ["false"]
-    assert error_of(signer.client.post("/", {"a": "b"})) == (400, "InvalidParameterValue")
+    nothing = signer.client.post("/", "a=b", content_type="application/x-www-form-urlencoded")
+    assert error_of(nothing) == (400, "InvalidParameterValue")
 
 
 def test_reports_are_listed_by_when_they_were_made_and_by_their_requests(signer, still):
