@@ -41,5 +41,7 @@ urlpatterns = [
     path(f"{OWN}/rate", cancellations.rate, name="rate"),
     path("sellers/v1/marketplaceParticipations", sellers.participations, name="participations"),
     path("sellers/v1/account", sellers.account, name="account"),
-    re_path(r"^(?:orders|feeds|reports|tokens|sellers|cancellations|notifications|messaging)/", nowhere, name="nowhere"),
+    re_path(
+        r"^(?:orders|feeds|reports|tokens|sellers|cancellations|notifications|messaging)/", nowhere, name="nowhere"
+    ),
 ]
