@@ -1,8 +1,9 @@
 """The door itself: parameters, signature, limits, then one action; then the wire's envelopes (mws 1 to 4)."""
 
 import base64
+import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,10 +20,12 @@ from django.utils.translation import override
 
 from accounts.rules import Scope
 from accounts.tokens import Holder
+from events.actions import IdempotencyMismatch, once
 from sellercentral.trouble import is_busy
 from spapi.door import request_id_of
 from spapi.limits import Limit, buckets
 from spapi.paging import UnusableToken
+from spapi.params import moment_of
 from spapi.problems import Problem as SharedProblem
 
 from . import signing
@@ -45,6 +48,16 @@ class Raw:
     content: bytes
     content_type: str
     headers: dict[str, str] = field(default_factory=dict)
+
+
+def checked(content: bytes, content_type: str) -> Raw:
+    """A document with its checksum, which clients compare."""
+    return Raw(content, content_type, {"Content-MD5": checksum(content)})
+
+
+def checksum(content: bytes) -> str:
+    """The checksum of this wire."""
+    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +94,34 @@ class Call:
             if known and value not in known:
                 raise invalid(f"{name}: {value[:60]} is not one of {', '.join(known)}")
         return values
+
+    def states(self, name: str, *, own: Mapping[str, str], known: Sequence[str]) -> list[str]:
+        """Our states behind the wire's that are asked for (`own` to wire); those that we never have leave nothing.
+
+        Raises Problem 400.
+        """
+        asked = self.listed(name, known=known)
+        return [state for state, wire in own.items() if wire in asked] or (["none"] if asked else [])
+
+    def moment(self, name: str) -> datetime | None:
+        """A moment, None if it was not sent. Raises Problem 400."""
+        written = self.text(name)
+        return moment_of(name, written) if written else None
+
+    def count(self) -> int:
+        """How many a page holds. Raises Problem 400."""
+        written = self.text("MaxCount") or "10"
+        if not (written.isascii() and written.isdigit() and 1 <= int(written[:9]) <= 100):
+            raise invalid("MaxCount: a whole number from 1 to 100")
+        return int(written)
+
+    def once(self, content: list, act: Callable[[], dict]) -> dict:
+        """Do what a signed request asks for, once; a replay gets the stored answer (S-24). Raises Problem 400."""
+        key = hashlib.sha256(self.given["Signature"].encode()).hexdigest()
+        try:
+            return once(owner=self.holder.owner, key=key, content=content, now=self.now, act=act)
+        except IdempotencyMismatch:
+            raise invalid("The signature was used for another body") from None
 
 
 Act = Callable[[Call], Any]

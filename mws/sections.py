@@ -11,7 +11,7 @@ from spapi.limits import Limit
 
 from .door import DOCUMENTS, ORDERS, SELLERS, Action, answer, refused
 from .problems import Problem
-from .views import feeds, orders, reports
+from .views import feeds, orders, reports, sellers
 
 READ, FEEDS, REPORTS = Scope.ORDERS_READ, Scope.FEEDS, Scope.REPORTS
 MINUTE = 1 / 60
@@ -68,7 +68,7 @@ REPORTS_ACTIONS = {
 }
 SELLERS_ACTIONS = {
     "ListMarketplaceParticipations": _action(
-        feeds.marketplace_participations, SELLERS, None, MINUTE, 15, "ListMarketplaceParticipations"
+        sellers.marketplace_participations, SELLERS, None, MINUTE, 15, "ListMarketplaceParticipations"
     ),
     "GetServiceStatus": _action(orders.get_service_status, SELLERS, None, MINUTE / 5, 2, "SellersStatus"),
 }

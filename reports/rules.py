@@ -79,6 +79,27 @@ def period_of(first: date, last: date, zone: ZoneInfo) -> Period:
     return Period(_midnight(first, zone), _midnight(last + timedelta(days=1), zone))
 
 
+class NoPeriod(ValueError):
+    """What somebody asked for does not end after its start, or ends after now."""
+
+
+# What a report covers whose start nobody says: what may wait to be sent, or a month.
+LOOKS_BACK = {Kind.ACTIONABLE: timedelta(days=365), Kind.UNSHIPPED: timedelta(days=OPEN_DAYS_BACK)}
+USUALLY = timedelta(days=30)
+
+
+def period_wished(kind: Kind, start: datetime | None, end: datetime | None, *, now: datetime) -> Period:
+    """The period that software asks for; by default up to now, and as far back as is usual (sp-api 6, mws 7).
+
+    Raises NoPeriod.
+    """
+    end = end or now
+    start = start or end - LOOKS_BACK.get(kind, USUALLY)
+    if not start < end <= now:
+        raise NoPeriod
+    return Period(start, end)
+
+
 def period_of_run(kind: Kind, every: Every, due: datetime, zone: ZoneInfo, *, now: datetime) -> Period:
     """What a report covers that a timetable orders: the whole days since the one before, also if it comes late.
 

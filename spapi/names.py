@@ -1,7 +1,6 @@
 """How the wire names feeds, reports and their documents (sp-api 5, 6)."""
 
 import re
-from datetime import timedelta
 from uuid import UUID
 
 from feeds.models import FeedDocument
@@ -31,9 +30,6 @@ TYPE_OF_REPORT = {kind.value: name for name, kind in REPORT_TYPES.items()}
 RESTRICTED_KINDS = frozenset({ReportKind.ACTIONABLE, ReportKind.UNSHIPPED})
 # Reports that a timetable orders for software: those of open orders (sp-api 6).
 SCHEDULED = {name: kind for name, kind in REPORT_TYPES.items() if kind in OF_OPEN_ORDERS}
-# What a report covers whose start nobody says: what may wait to be sent, or a month.
-LOOKS_BACK = {ReportKind.ACTIONABLE: timedelta(days=365), ReportKind.UNSHIPPED: timedelta(days=60)}
-USUALLY = timedelta(days=30)
 # States of a feed that has answers.
 ANSWERED = frozenset({"DONE", "FATAL"})
 STATES = ("CANCELLED", "DONE", "FATAL", "IN_PROGRESS", "IN_QUEUE")

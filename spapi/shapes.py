@@ -25,6 +25,15 @@ PAYMENTS = {"COD": ("COD", "代金引換", "代引き"), "CVS": ("CVS", "コン�
 _PAYMENT_OF = {words: name for name, all_words in PAYMENTS.items() for words in all_words}
 WITH_ADDRESS = frozenset({"UNSHIPPED", "PARTIALLY_SHIPPED", "SHIPPED"})
 SALES_CHANNEL = "Amazon.co.jp"
+# What the wires say of the marketplace; the names of its parts are the later one's.
+MARKETPLACE = {
+    "id": settings.MARKETPLACE_ID,
+    "name": SALES_CHANNEL,
+    "countryCode": "JP",
+    "defaultCurrencyCode": "JPY",
+    "defaultLanguageCode": "ja_JP",
+    "domainName": "www.amazon.co.jp",
+}
 _HIDDEN = {
     "Name": "name",
     "AddressLine1": "line1",

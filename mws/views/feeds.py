@@ -1,24 +1,21 @@
 """Feeds 2009-01-01: a file is sent whole, asked after and answered by its processing report (mws 6)."""
 
-import base64
 import hashlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.utils.crypto import constant_time_compare
 
-from events.actions import IdempotencyMismatch, once
 from feeds import queries, results
 from feeds.actions import LARGEST_FEED, TooLarge, TooManyFeeds, cancel_feed, submit
 from feeds.queries import Listed
-from mws.documents import Part
-from mws.door import Call, Raw
+from mws.documents import Part, moment
+from mws.door import Call, Raw, checked, checksum
 from mws.problems import Problem, invalid
 from spapi.names import FEED_TYPES, TYPE_OF_FEED
-from spapi.paging import next_token, state_of
-from spapi.params import moment_of
+from spapi.paging import page_down, state_of
+from spapi.params import key_of, moment_of
 
 if TYPE_CHECKING:
     from feeds.models import Feed
@@ -42,11 +39,6 @@ WIRE_STATES = (
     "_UNCONFIRMED_",
 )
 TYPES = {f"_{name}_": found for name, found in FEED_TYPES.items()}
-
-
-def moment(value: datetime) -> str:
-    """A moment as this section writes it."""
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S+00:00")
 
 
 def feed_parts(feed: "Feed") -> list[Part]:
@@ -85,24 +77,16 @@ def submit_feed(call: Call) -> list[Part]:
         return {"feed": feed.pk}
 
     digest = hashlib.sha256(content).hexdigest()
-    answer = done_once(call, [wire, digest], act)
-    feed = queries.feed_of_seller(call.seller_id, answer["feed"])
-    if feed is None:
-        raise Problem(500, "InternalError", "The feed is gone.")
-    return [("FeedSubmissionInfo", feed_parts(feed))]
-
-
-def done_once(call: Call, content: list, act) -> dict:
-    """Do what a signed request asks for, once; a replay gets the stored answer."""
-    key = hashlib.sha256(call.given["Signature"].encode()).hexdigest()
     try:
-        return once(owner=call.holder.owner, key=key, content=content, now=call.now, act=act)
-    except IdempotencyMismatch:
-        raise invalid("The signature was used for another body") from None
+        answer = call.once([wire, digest], act)
     except TooManyFeeds:
         raise Problem(503, "RequestThrottled", "Request is throttled") from None
     except TooLarge:
         raise invalid(f"The feed is larger than {LARGEST_FEED} bytes") from None
+    feed = queries.feed_of_seller(call.seller_id, answer["feed"])
+    if feed is None:
+        raise Problem(500, "InternalError", "The feed is gone.")
+    return [("FeedSubmissionInfo", feed_parts(feed))]
 
 
 def _content(call: Call) -> bytes:
@@ -126,23 +110,17 @@ def _content(call: Call) -> bytes:
     return content
 
 
-def checksum(content: bytes) -> str:
-    """The checksum of this wire."""
-    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
-
-
 def get_feed_submission_list(call: Call) -> list[Part]:
     """The shop's feeds, the latest first; those of given numbers whatever else is asked."""
     if ids := call.listed("FeedSubmissionIdList.Id"):
-        found = [queries.feed_of_seller(call.seller_id, number_of(each)) for each in ids]
+        found = [queries.feed_of_seller(call.seller_id, key_of(each)) for each in ids]
         return [("HasNext", False), *(("FeedSubmissionInfo", feed_parts(each)) for each in found if each)]
-    states = call.listed("FeedProcessingStatusList.Status", known=WIRE_STATES)
     kept = {
         "types": call.listed("FeedTypeList.Type", known=tuple(TYPES)),
-        "states": [own for own, wire in STATES.items() if wire in states] or (["none"] if states else []),
-        "limit": count_of(call),
-        "since": _when(call, "SubmittedFromDate", call.now - KEPT),
-        "until": _when(call, "SubmittedToDate", call.now),
+        "states": call.states("FeedProcessingStatusList.Status", own=STATES, known=WIRE_STATES),
+        "limit": call.count(),
+        "since": (call.moment("SubmittedFromDate") or call.now - KEPT).isoformat(),
+        "until": (call.moment("SubmittedToDate") or call.now).isoformat(),
         "behind": 0,
     }
     return _page(call, kept)
@@ -161,41 +139,25 @@ def _page(call: Call, kept: dict) -> list[Part]:
         states=kept["states"],
         behind=kept["behind"],
     )
-    limit = kept["limit"]
-    found = queries.feeds_for_software(call.seller_id, asked, limit=limit + 1)
-    token = None
-    if len(found) > limit:
-        token = next_token(LIST, call.seller_id, kept | {"behind": found[limit - 1].pk}, now=call.now)
-    shown = [("FeedSubmissionInfo", feed_parts(each)) for each in found[:limit]]
-    return [("NextToken", token), ("HasNext", token is not None), *shown]
-
-
-def count_of(call: Call) -> int:
-    """How many a page holds. Raises Problem 400."""
-    written = call.text("MaxCount") or "10"
-    if not (written.isascii() and written.isdigit() and 1 <= int(written[:9]) <= 100):
-        raise invalid("MaxCount: a whole number from 1 to 100")
-    return int(written)
-
-
-def number_of(written: str) -> int:
-    """A number that we gave; nobody's for anything else."""
-    return int(written) if written.isascii() and written.isdigit() and len(written) < 18 else 0
-
-
-def _when(call: Call, name: str, default: datetime) -> str:
-    written = call.text(name)
-    return (moment_of(name, written) if written else default).isoformat()
+    found, token = page_down(
+        lambda limit: queries.feeds_for_software(call.seller_id, asked, limit=limit),
+        LIST,
+        call.seller_id,
+        kept,
+        now=call.now,
+    )
+    shown = [("FeedSubmissionInfo", feed_parts(each)) for each in found]
+    return [("NextToken", token or None), ("HasNext", bool(token)), *shown]
 
 
 def cancel_feed_submissions(call: Call) -> list[Part]:
     """Take feeds out of the queue; the answer holds those that were."""
-    keys = [number_of(each) for each in call.listed("FeedSubmissionIdList.Id")]
+    keys = [key_of(each) for each in call.listed("FeedSubmissionIdList.Id")]
 
     def act() -> dict:
         return {"feeds": [key for key in keys if cancel_feed(seller_id=call.seller_id, feed_id=key, now=call.now)]}
 
-    found = [queries.feed_of_seller(call.seller_id, key) for key in done_once(call, keys, act)["feeds"]]
+    found = [queries.feed_of_seller(call.seller_id, key) for key in call.once(keys, act)["feeds"]]
     cancelled = [feed for feed in found if feed]
     return [("Count", len(cancelled)), *(("FeedSubmissionInfo", feed_parts(each)) for each in cancelled)]
 
@@ -203,7 +165,7 @@ def cancel_feed_submissions(call: Call) -> list[Part]:
 def get_feed_submission_result(call: Call) -> Raw:
     """The processing report itself, with its checksum."""
     written = call.text("FeedSubmissionId", required=True)
-    feed = queries.feed_of_seller(call.seller_id, number_of(written))
+    feed = queries.feed_of_seller(call.seller_id, key_of(written))
     if feed is None:
         raise Problem(400, "InvalidFeedSubmissionId", f"Invalid FeedSubmissionId: {written[:60]}")
     if feed.state == "CANCELLED":
@@ -214,32 +176,6 @@ def get_feed_submission_result(call: Call) -> Raw:
     lines = queries.lines_of(feed).iterator(chunk_size=2000)
     if feed.is_xml:
         text = "".join(results.as_xml_report(feed, lines, queries.messages_of(feed)))
-        return raw(text.encode(), "text/xml")
+        return checked(text.encode(), "text/xml")
     text = "".join(results.as_processing_report(feed, lines))
-    return raw(text.encode("cp932", errors="replace"), "text/plain;charset=Shift_JIS")
-
-
-def raw(content: bytes, content_type: str) -> Raw:
-    """A document with its checksum, which clients compare."""
-    return Raw(content, content_type, {"Content-MD5": checksum(content)})
-
-
-def marketplace_participations(call: Call) -> list[Part]:
-    """Where the shop sells: here."""
-    participation = [
-        ("MarketplaceId", settings.MARKETPLACE_ID),
-        ("SellerId", call.holder.credential.seller.merchant_id),
-        ("HasSellerSuspendedListings", "No"),
-    ]
-    marketplace = [
-        ("MarketplaceId", settings.MARKETPLACE_ID),
-        ("Name", "Amazon.co.jp"),
-        ("DefaultCountryCode", "JP"),
-        ("DefaultCurrencyCode", "JPY"),
-        ("DefaultLanguageCode", "ja_JP"),
-        ("DomainName", "www.amazon.co.jp"),
-    ]
-    return [
-        ("ListParticipations", [("Participation", participation)]),
-        ("ListMarketplaces", [("Marketplace", marketplace)]),
-    ]
+    return checked(text.encode("cp932", errors="replace"), "text/plain;charset=Shift_JIS")

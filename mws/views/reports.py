@@ -1,22 +1,20 @@
 """Reports 2009-01-01: order reports ordered, asked after and taken (mws 7)."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from accounts.rules import Scope
 from feeds.store import blocks_of, store
-from mws.documents import Part
-from mws.door import Call, Raw
+from mws.documents import Part, moment
+from mws.door import Call, Raw, checked
 from mws.problems import Problem, invalid
 from reports import queries
 from reports.actions import TooLong, end_interval, order_report, schedule_after_interval
 from reports.queries import Listed
-from reports.rules import OF_OPEN_ORDERS, Encoding, Period
-from spapi.names import LOOKS_BACK, REPORT_TYPES, RESTRICTED_KINDS, USUALLY
-from spapi.paging import next_token, state_of
-from spapi.params import moment_of
-
-from .feeds import count_of, done_once, moment, number_of, raw
+from reports.rules import OF_OPEN_ORDERS, Encoding, NoPeriod, period_wished
+from spapi.names import REPORT_TYPES, RESTRICTED_KINDS
+from spapi.paging import page_down, state_of
+from spapi.params import key_of, moment_of
 
 if TYPE_CHECKING:
     from reports.models import Report, ReportSchedule
@@ -75,32 +73,27 @@ def request_report(call: Call) -> list[Part]:
     if wire not in TYPES:
         raise Problem(400, "InvalidReportType", f"ReportType: {wire[:60]} is not one of {', '.join(TYPES)}")
     kind = TYPES[wire]
-    end = _moment(call, "EndDate") or call.now
-    start = _moment(call, "StartDate") or end - LOOKS_BACK.get(kind, USUALLY)
-    if start >= end or end > call.now:
-        raise invalid("EndDate: after StartDate, and not after now")
+    try:
+        period = period_wished(kind, call.moment("StartDate"), call.moment("EndDate"), now=call.now)
+    except NoPeriod:
+        raise invalid("EndDate: after StartDate, and not after now") from None
 
     def act() -> dict:
         report = order_report(
             seller_id=call.seller_id,
             kind=kind,
             encoding=Encoding.CP932,
-            period=Period(start, end),
+            period=period,
             by=call.holder.actor,
             now=call.now,
         )
         return {"report": report.pk}
 
     try:
-        answer = done_once(call, [wire], act)
+        answer = call.once([wire], act)
     except TooLong:
         raise invalid("StartDate: a report covers a year at most") from None
     return [("ReportRequestInfo", request_parts(_report(call, answer["report"])))]
-
-
-def _moment(call: Call, name: str) -> datetime | None:
-    written = call.text(name)
-    return moment_of(name, written) if written else None
 
 
 def _report(call: Call, report_id: int) -> "Report":
@@ -113,12 +106,11 @@ def _report(call: Call, report_id: int) -> "Report":
 def get_report_request_list(call: Call) -> list[Part]:
     """The reports that were ordered, the latest first; those of given numbers whatever else is asked."""
     if ids := call.listed("ReportRequestIdList.Id"):
-        found = [queries.report_of_seller(call.seller_id, number_of(each)) for each in ids]
+        found = [queries.report_of_seller(call.seller_id, key_of(each)) for each in ids]
         known = [each for each in found if each is not None and each.kind in TYPE_OF]
         return [("HasNext", False), *(("ReportRequestInfo", request_parts(each)) for each in known)]
-    states = call.listed("ReportProcessingStatusList.Status", known=WIRE_STATES)
     kept = _kept(call, "RequestedFromDate", "RequestedToDate")
-    kept["states"] = [own for own, wire in STATES.items() if wire in states] or (["none"] if states else [])
+    kept["states"] = call.states("ReportProcessingStatusList.Status", own=STATES, known=WIRE_STATES)
     return _page(call, REQUESTS, kept)
 
 
@@ -130,7 +122,7 @@ def get_report_list(call: Call) -> list[Part]:
     kept = _kept(call, "AvailableFromDate", "AvailableToDate")
     is_empty = call.text("Acknowledged").casefold() == "true"
     kept["states"] = ["none"] if is_empty else ["DONE"]
-    kept["keys"] = [number_of(each) for each in call.listed("ReportRequestIdList.Id")]
+    kept["keys"] = [key_of(each) for each in call.listed("ReportRequestIdList.Id")]
     return _page(call, FILES, kept)
 
 
@@ -174,7 +166,7 @@ def manage_report_schedule(call: Call) -> list[Part]:
     if schedule not in {NEVER, *INTERVAL_OF}:
         message = f"Schedule: {schedule[:60]} is not one of {', '.join([*INTERVAL_OF, NEVER])}"
         raise Problem(400, "InvalidScheduleFrequency", message)
-    kind, first_at = TYPES[wire], _moment(call, "ScheduleDate")
+    kind, first_at = TYPES[wire], call.moment("ScheduleDate")
 
     def act() -> dict:
         if schedule == NEVER:
@@ -189,7 +181,7 @@ def manage_report_schedule(call: Call) -> list[Part]:
         )
         return {"next": moment(made.next_at)}
 
-    answer = done_once(call, [wire, schedule, call.text("ScheduleDate")], act)
+    answer = call.once([wire, schedule, call.text("ScheduleDate")], act)
     if schedule == NEVER:
         return [("Count", int(answer["ended"]))]
     parts = [("ReportType", wire), ("Schedule", schedule), ("ScheduledDate", answer["next"])]
@@ -220,9 +212,9 @@ def get_report_list_by_next_token(call: Call) -> list[Part]:
 def _kept(call: Call, since: str, until: str) -> dict:
     return {
         "types": call.listed("ReportTypeList.Type", known=tuple(TYPES)) or list(TYPES),
-        "limit": count_of(call),
-        "since": (_moment(call, since) or call.now - KEPT).isoformat(),
-        "until": (_moment(call, until) or call.now).isoformat(),
+        "limit": call.count(),
+        "since": (call.moment(since) or call.now - KEPT).isoformat(),
+        "until": (call.moment(until) or call.now).isoformat(),
         "behind": 0,
         "keys": [],
     }
@@ -238,22 +230,24 @@ def _page(call: Call, kind: str, kept: dict) -> list[Part]:
         keys=kept["keys"],
         by_end=kind == FILES,
     )
-    limit = kept["limit"]
-    found = queries.reports_for_software(call.seller_id, asked, limit=limit + 1)
-    token = None
-    if len(found) > limit:
-        token = next_token(kind, call.seller_id, kept | {"behind": found[limit - 1].pk}, now=call.now)
+    found, token = page_down(
+        lambda limit: queries.reports_for_software(call.seller_id, asked, limit=limit),
+        kind,
+        call.seller_id,
+        kept,
+        now=call.now,
+    )
     shown = [
         ("ReportRequestInfo", request_parts(each)) if kind == REQUESTS else ("ReportInfo", file_parts(each))
-        for each in found[:limit]
+        for each in found
     ]
-    return [("NextToken", token), ("HasNext", token is not None), *shown]
+    return [("NextToken", token or None), ("HasNext", bool(token)), *shown]
 
 
 def get_report(call: Call) -> Raw:
     """The file itself, with its checksum; one that names people also needs `orders:read`."""
     written = call.text("ReportId", required=True)
-    report = queries.report_of_seller(call.seller_id, number_of(written))
+    report = queries.report_of_seller(call.seller_id, key_of(written))
     if report is None or report.kind not in TYPE_OF:
         raise Problem(400, "InvalidReportId", f"Invalid ReportId: {written[:60]}")
     if report.kind in RESTRICTED_KINDS and not call.holder.has(Scope.ORDERS_READ):
@@ -264,4 +258,4 @@ def get_report(call: Call) -> Raw:
     if document is None or document.forgotten_at is not None or not store().exists(document.name):
         raise Problem(404, "ReportNoLongerAvailable", f"Report {report.pk} is no longer available")
     charset = "Shift_JIS" if report.encoding == Encoding.CP932 else "UTF-8"
-    return raw(b"".join(blocks_of(document.name)), f"text/plain;charset={charset}")
+    return checked(b"".join(blocks_of(document.name)), f"text/plain;charset={charset}")

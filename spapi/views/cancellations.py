@@ -23,7 +23,7 @@ from orders.outcomes import Outcome, Refused, Result
 from orders.queries import local_day, order_of_seller
 from spapi.door import NOT_DECODED, Call, by_method, decoded, operation
 from spapi.paging import next_token, state_of
-from spapi.params import moment_of
+from spapi.params import key_of, moment_of
 from spapi.polls import SAFETY
 from spapi.problems import Problem, invalid
 from spapi.shapes import moment
@@ -300,8 +300,7 @@ def _moment(kept: str) -> datetime | None:
 
 
 def _request(call: Call, request_id: str) -> "CancellationRequest":
-    is_key = request_id.isascii() and request_id.isdigit() and len(request_id) < 18
-    found = queries.request_of_seller(call.seller_id, int(request_id)) if is_key else None
+    found = queries.request_of_seller(call.seller_id, key_of(request_id))
     if found is None:
         raise refused(Refusal.REQUEST_NOT_FOUND)
     return found

@@ -24,8 +24,8 @@ from spapi.names import (
     feed_document_id,
     read_feed_document_id,
 )
-from spapi.paging import next_token, state_of
-from spapi.params import moment_of
+from spapi.paging import page_down, state_of
+from spapi.params import key_of, moment_of
 from spapi.presigned import presigned
 from spapi.problems import Problem, invalid
 from spapi.shapes import moment
@@ -131,35 +131,42 @@ def get_feeds(call: Call) -> dict[str, Any]:
     query = call.query
     if token := query.text("nextToken"):
         kept = state_of(token, LIST, call.seller_id, now=call.now)
-        types, states, limit, behind = kept["types"], kept["states"], kept["limit"], kept["behind"]
-        since, until = kept["since"], kept["until"]
     else:
         types = query.texts("feedTypes", known=tuple(FEED_TYPES), most=10)
         if not types:
             raise invalid("feedTypes or nextToken: required.")
-        states, behind = query.texts("processingStatuses", known=STATES), 0
-        limit = query.number("pageSize", least=1, most=100, default=10)
-        since = (query.moment("createdSince") or call.now - KEPT).isoformat()
-        until = (query.moment("createdUntil") or call.now).isoformat()
+        kept = {"types": types, **created_filters(call)}
     asked = Listed(
-        since=moment_of("createdSince", since),
-        until=moment_of("createdUntil", until),
-        types=[(FEED_TYPES[name][0].value, FEED_TYPES[name][1]) for name in types],
-        states=states,
-        behind=behind,
+        since=moment_of("createdSince", kept["since"]),
+        until=moment_of("createdUntil", kept["until"]),
+        types=[(FEED_TYPES[name][0].value, FEED_TYPES[name][1]) for name in kept["types"]],
+        states=kept["states"],
+        behind=kept["behind"],
     )
-    found = queries.feeds_for_software(call.seller_id, asked, limit=limit + 1)
-    body: dict[str, Any] = {"feeds": [feed_shape(feed) for feed in found[:limit]]}
-    if len(found) > limit:
-        kept = {"types": types, "states": states, "limit": limit, "since": since, "until": until}
-        kept["behind"] = found[limit - 1].pk
-        body["nextToken"] = next_token(LIST, call.seller_id, kept, now=call.now)
-    return body
+    found, token = page_down(
+        lambda limit: queries.feeds_for_software(call.seller_id, asked, limit=limit),
+        LIST,
+        call.seller_id,
+        kept,
+        now=call.now,
+    )
+    return {"feeds": [feed_shape(feed) for feed in found]} | ({"nextToken": token} if token else {})
+
+
+def created_filters(call: Call) -> dict[str, Any]:
+    """What lists of feeds and of reports are asked for alike, as a token keeps it."""
+    query = call.query
+    return {
+        "states": query.texts("processingStatuses", known=STATES),
+        "limit": query.number("pageSize", least=1, most=100, default=10),
+        "since": (query.moment("createdSince") or call.now - KEPT).isoformat(),
+        "until": (query.moment("createdUntil") or call.now).isoformat(),
+        "behind": 0,
+    }
 
 
 def _feed(call: Call, feed_id: str) -> "Feed":
-    is_key = feed_id.isascii() and feed_id.isdigit() and len(feed_id) < 18
-    feed = queries.feed_of_seller(call.seller_id, int(feed_id)) if is_key else None
+    feed = queries.feed_of_seller(call.seller_id, key_of(feed_id))
     if feed is None:
         raise problems.not_found(feed_id[:60])
     return feed

@@ -1,6 +1,5 @@
 """Reports 2021-06-30: order reports ordered by software, asked after and taken (sp-api 6)."""
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,33 +10,29 @@ from accounts.rules import Scope, TokenKind
 from reports import queries
 from reports.actions import TooLong, cancel_report, end_schedule, order_report, schedule_after_interval
 from reports.queries import Listed
-from reports.rules import INTERVALS, Encoding, Every, Period
+from reports.rules import INTERVALS, Encoding, Every, NoPeriod, period_wished
 from spapi import problems
 from spapi.door import Answer, Call, by_method, operation
 from spapi.names import (
-    LOOKS_BACK,
     REPORT_TYPES,
     RESTRICTED_KINDS,
     SCHEDULED,
-    STATES,
     TYPE_OF_REPORT,
-    USUALLY,
     read_report_document_id,
     report_document_id,
 )
-from spapi.paging import next_token, state_of
-from spapi.params import moment_of
+from spapi.paging import page_down, state_of
+from spapi.params import key_of, moment_of
 from spapi.presigned import presigned
 from spapi.problems import invalid
 from spapi.shapes import moment
 
-from .feeds import require_marketplace
+from .feeds import created_filters, require_marketplace
 
 if TYPE_CHECKING:
     from reports.models import Report, ReportSchedule
 
 LIST = "reports"
-KEPT = timedelta(days=90)
 
 
 def report_shape(report: "Report") -> dict[str, Any]:
@@ -79,23 +74,19 @@ def create_report(call: Call) -> Answer:
         raise invalid(f"reportType: one of {', '.join(REPORT_TYPES)}.")
     require_marketplace(body.marketplace_ids)
     kind = REPORT_TYPES[body.report_type]
-    end = moment_of("dataEndTime", body.data_end_time) if body.data_end_time else call.now
-    start = (
-        moment_of("dataStartTime", body.data_start_time)
-        if body.data_start_time
-        else end - LOOKS_BACK.get(kind, USUALLY)
-    )
-    if start >= end or end > call.now:
-        raise invalid("dataEndTime: after dataStartTime, and not after now.")
+    start = moment_of("dataStartTime", body.data_start_time) if body.data_start_time else None
+    end = moment_of("dataEndTime", body.data_end_time) if body.data_end_time else None
     try:
         report = order_report(
             seller_id=call.seller_id,
             kind=kind,
             encoding=Encoding.CP932,
-            period=Period(start, end),
+            period=period_wished(kind, start, end, now=call.now),
             by=call.holder.actor,
             now=call.now,
         )
+    except NoPeriod:
+        raise invalid("dataEndTime: after dataStartTime, and not after now.") from None
     except TooLong:
         raise invalid("dataStartTime: a report covers a year at most.") from None
     return Answer({"reportId": str(report.pk)}, 202)
@@ -111,14 +102,7 @@ def get_reports(call: Call) -> dict[str, Any]:
         types = query.texts("reportTypes", known=tuple(REPORT_TYPES), most=10)
         if not types:
             raise invalid("reportTypes or nextToken: required.")
-        kept = {
-            "types": types,
-            "states": query.texts("processingStatuses", known=STATES),
-            "limit": query.number("pageSize", least=1, most=100, default=10),
-            "since": (query.moment("createdSince") or call.now - KEPT).isoformat(),
-            "until": (query.moment("createdUntil") or call.now).isoformat(),
-            "behind": 0,
-        }
+        kept = {"types": types, **created_filters(call)}
     asked = Listed(
         since=moment_of("createdSince", kept["since"]),
         until=moment_of("createdUntil", kept["until"]),
@@ -126,17 +110,18 @@ def get_reports(call: Call) -> dict[str, Any]:
         states=kept["states"],
         behind=kept["behind"],
     )
-    limit = kept["limit"]
-    found = queries.reports_for_software(call.seller_id, asked, limit=limit + 1)
-    body: dict[str, Any] = {"reports": [report_shape(report) for report in found[:limit]]}
-    if len(found) > limit:
-        body["nextToken"] = next_token(LIST, call.seller_id, kept | {"behind": found[limit - 1].pk}, now=call.now)
-    return body
+    found, token = page_down(
+        lambda limit: queries.reports_for_software(call.seller_id, asked, limit=limit),
+        LIST,
+        call.seller_id,
+        kept,
+        now=call.now,
+    )
+    return {"reports": [report_shape(report) for report in found]} | ({"nextToken": token} if token else {})
 
 
 def _report(call: Call, report_id: str) -> "Report":
-    is_key = report_id.isascii() and report_id.isdigit() and len(report_id) < 18
-    report = queries.report_of_seller(call.seller_id, int(report_id)) if is_key else None
+    report = queries.report_of_seller(call.seller_id, key_of(report_id))
     if report is None or report.kind not in TYPE_OF_REPORT:
         raise problems.not_found(report_id[:60])
     return report
@@ -233,8 +218,7 @@ def get_report_schedules(call: Call) -> dict[str, Any]:
 
 
 def _schedule(call: Call, schedule_id: str) -> "ReportSchedule":
-    is_key = schedule_id.isascii() and schedule_id.isdigit() and len(schedule_id) < 18
-    schedule = queries.schedule_of_seller(call.seller_id, int(schedule_id)) if is_key else None
+    schedule = queries.schedule_of_seller(call.seller_id, key_of(schedule_id))
     if schedule is None or schedule.kind not in TYPE_OF_REPORT:
         raise problems.not_found(schedule_id[:60])
     return schedule

@@ -2,24 +2,14 @@
 
 from typing import Any
 
-from django.conf import settings
-
 from spapi import shapes
 from spapi.door import Call, by_method, operation
 
 
 def _participations(call: Call) -> list[dict[str, Any]]:
-    marketplace = {
-        "id": settings.MARKETPLACE_ID,
-        "name": shapes.SALES_CHANNEL,
-        "countryCode": "JP",
-        "defaultCurrencyCode": "JPY",
-        "defaultLanguageCode": "ja_JP",
-        "domainName": "www.amazon.co.jp",
-    }
     return [
         {
-            "marketplace": marketplace,
+            "marketplace": shapes.MARKETPLACE,
             "participation": {"isParticipating": True, "hasSuspendedListings": False},
             "storeName": call.holder.credential.seller.name,
         }
