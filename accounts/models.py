@@ -1,6 +1,7 @@
 """People who sign in, shops, and who holds which role where."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -328,6 +329,10 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return self.access_key
+
+    def is_good(self, now: datetime) -> bool:
+        """Whether this row's keys open anything at a moment, as `queries.good_credentials` finds them."""
+        return self.revoked_at is None and self.expires_at > now
 
 
 class AccessToken(models.Model):

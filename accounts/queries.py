@@ -208,7 +208,7 @@ APPLICATIONS_SHOWN, KEYS_SHOWN = 50, 20
 
 def applications_of_shop(seller_id: int, *, now: datetime) -> list[Application]:
     """The shop's latest registered developers with the keys that are good (index `applications_of_seller`)."""
-    keys = Prefetch("credentials", _live(now).order_by("-pk"))
+    keys = Prefetch("credentials", good_credentials(now=now).order_by("-pk"))
     found = Application.objects.filter(seller_id=seller_id).select_related("registered_by")
     return list(found.prefetch_related(keys).order_by("-pk")[:APPLICATIONS_SHOWN])
 
@@ -236,8 +236,9 @@ def credential_of(application: Application, credential_id: int) -> Credential | 
 
 def live_credentials(application: Application, *, now: datetime) -> QuerySet[Credential]:
     """The sets of an application's keys that are good at a moment."""
-    return _live(now).filter(application=application)
+    return good_credentials(now=now).filter(application=application)
 
 
-def _live(now: datetime) -> QuerySet[Credential]:
+def good_credentials(*, now: datetime) -> QuerySet[Credential]:
+    """All sets of keys that are good at a moment."""
     return Credential.objects.filter(revoked_at=None, expires_at__gt=now)

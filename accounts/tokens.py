@@ -15,6 +15,7 @@ from django.db.models import Q
 from .actors import Actor, Door, Role
 from .keys import hashed
 from .models import AccessToken, Application, Credential
+from .queries import good_credentials
 from .rules import Scope, TokenKind
 
 GOOD_FOR = timedelta(hours=1)
@@ -78,7 +79,9 @@ def refresh(*, client_id: str, client_secret: str, refresh_token: str, now: date
     Raises InvalidClient, or InvalidGrant if the refresh token is not this application's.
     """
     application = _application(client_id, client_secret, now)
-    credential = _good(now).filter(application=application, refresh_token_hash=hashed(refresh_token)).first()
+    credential = (
+        good_credentials(now=now).filter(application=application, refresh_token_hash=hashed(refresh_token)).first()
+    )
     if credential is None:
         raise InvalidGrant
     return _give(TokenKind.ACCESS, credential, now=now)
@@ -87,7 +90,7 @@ def refresh(*, client_id: str, client_secret: str, refresh_token: str, now: date
 def without_seller(*, client_id: str, client_secret: str, now: datetime) -> str:
     """A token for operations that belong to no shop. Raises InvalidClient."""
     application = _application(client_id, client_secret, now)
-    credential = _good(now).get(application=application, client_secret_hash=hashed(client_secret))
+    credential = good_credentials(now=now).get(application=application, client_secret_hash=hashed(client_secret))
     return _give(TokenKind.GRANTLESS, credential, now=now)
 
 
@@ -106,8 +109,7 @@ def holder_of(token: str, *, now: datetime) -> Holder:
     if found is None:
         raise TokenInvalid
     credential = found.credential
-    is_good = credential.revoked_at is None and credential.expires_at > now
-    if not is_good or credential.application.state != Application.State.APPROVED:
+    if not credential.is_good(now) or credential.application.state != Application.State.APPROVED:
         raise TokenInvalid
     if found.expires_at <= now:
         raise TokenExpired
@@ -117,7 +119,7 @@ def holder_of(token: str, *, now: datetime) -> Holder:
 
 def holder_of_access_key(access_key: str, *, now: datetime) -> Holder | None:
     """Who signs by this access key; None if it is nobody's, or good no longer. Their use is noted by `note_use`."""
-    found = _good(now).filter(access_key=access_key, application__state=Application.State.APPROVED)
+    found = good_credentials(now=now).filter(access_key=access_key, application__state=Application.State.APPROVED)
     credential = found.select_related("application", "seller").first()
     return Holder(TokenKind.ACCESS, credential, ()) if credential else None
 
@@ -136,14 +138,12 @@ def forget_tokens(*, now: datetime) -> int:
     return deleted
 
 
-def _good(now: datetime):
-    return Credential.objects.filter(revoked_at=None, expires_at__gt=now)
-
-
 def _application(client_id: str, client_secret: str, now: datetime) -> Application:
     """The application that this secret belongs to: any of its sets of keys that are good."""
     applications = Application.objects.filter(client_id=client_id, state=Application.State.APPROVED)
-    known = _good(now).filter(application__in=applications, client_secret_hash=hashed(client_secret))
+    known = good_credentials(now=now).filter(
+        application__in=applications, client_secret_hash=hashed(client_secret)
+    )
     credential = known.select_related("application").first()
     if credential is None:
         raise InvalidClient

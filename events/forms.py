@@ -86,12 +86,16 @@ def choice(form: forms.Form, name: str) -> forms.ChoiceField:
     return cast(forms.ChoiceField, form.fields[name])
 
 
+# As long as its column.
+LONGEST_MEMO = 1000
+
+
 def memo_field() -> TextField:
     """The seller's own note."""
     return TextField(
         label=_("出品者メモ"),
         help_text=_("社内用です。購入者には表示されません。1,000文字まで。"),
-        max_length=1000,
+        max_length=LONGEST_MEMO,
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
         error_messages={"max_length": _("出品者メモは1,000文字以内で入力してください。")},

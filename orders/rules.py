@@ -88,6 +88,13 @@ def why_not_ship_by(day: date, *, today: date) -> str:
     return "SHIP_BY_PAST" if day < today else ""
 
 
+def why_not_shipped_on(day: date, *, placed_on: date, today: date) -> str:
+    """Why a parcel of an order cannot have left on a day; "" if it can: between the order and today (domain 7.6)."""
+    if day > today:
+        return "SHIPPED_LATER"
+    return "SHIPPED_BEFORE_ORDER" if day < placed_on else ""
+
+
 def share(*, amount: Decimal, units: int, before: int, taken: int, currency: str) -> Decimal:
     """Money of `taken` units of a line of `units`, after `before` units were taken already (domain 11, D-30).
 

@@ -8,6 +8,12 @@ from django.utils.translation import gettext_lazy as _
 
 from events.forms import LineField, VersionedActForm
 from orders.forms import UnitsForm
+from orders.rules import why_not_shipped_on
+
+NOT_SHIPPED_ON = {
+    "SHIPPED_LATER": _("出荷日には、今日までの日付を入力してください。"),
+    "SHIPPED_BEFORE_ORDER": _("出荷日には、注文日以降の日付を入力してください。"),
+}
 
 
 class ConfirmShipmentForm(VersionedActForm, UnitsForm):
@@ -53,8 +59,6 @@ class ConfirmShipmentForm(VersionedActForm, UnitsForm):
     def clean_shipped_on(self) -> date:
         """A parcel left between the order and today."""
         day = self.cleaned_data["shipped_on"]
-        if day > self.today:
-            raise forms.ValidationError(_("出荷日には、今日までの日付を入力してください。"))
-        if day < self.placed_on:
-            raise forms.ValidationError(_("出荷日には、注文日以降の日付を入力してください。"))
+        if why_not := why_not_shipped_on(day, placed_on=self.placed_on, today=self.today):
+            raise forms.ValidationError(NOT_SHIPPED_ON[why_not])
         return day

@@ -6,6 +6,8 @@ from typing import Any
 
 from django.conf import settings
 
+from cancellations.policy import Reason
+from feeds.parsers.rows import CODES
 from orders.models import OrderItem
 from orders.polling import Polled
 
@@ -19,16 +21,8 @@ STATUSES = {
     "CANCELED": "CANCELLED",
 }
 CANCELLED_BY = {"BUYER": "BUYER", "SELLER": "MERCHANT", "MARKETPLACE": "AMAZON", "SYSTEM": "AMAZON"}
-# The codes of the cancelling feed, by reason (flat-files 3.1).
-REASON_CODES = {
-    "BUYER_CANCELED": "BuyerCanceled",
-    "BUYER_DIRECT": "BuyerCanceled",
-    "NO_INVENTORY": "NoInventory",
-    "ADDRESS_UNDELIVERABLE": "ShippingAddressUndeliverable",
-    "BUYER_NOT_REPLYING": "BuyerNotReplying",
-    "PRICING_ERROR": "PricingError",
-    "CUSTOMER_EXCHANGE": "CustomerExchange",
-}
+# The codes of the cancelling feed, by reason (flat-files 3.1); reasons that it has no code for are of the marketplace.
+REASON_CODES = CODES | {Reason.BUYER_DIRECT: CODES[Reason.BUYER_CANCELED]}
 _ADDRESS = {
     "Name": "name",
     "AddressLine1": "addressLine1",
@@ -145,6 +139,6 @@ def _cancellation(
         shape["cancellationRequest"] = {"requester": "BUYER", "cancelReason": requested[item.pk]}
     if item.pk in executed:
         role, reason = executed[item.pk]
-        code = REASON_CODES.get(reason, "GeneralAdjustment")
+        code = REASON_CODES.get(Reason(reason), REASON_CODES[Reason.OTHER])
         shape["cancellationExecution"] = {"cancelledBy": CANCELLED_BY[role], "cancelReason": code}
     return shape

@@ -18,6 +18,7 @@ from orders import queries as order_queries
 from orders.files.rows import ORDER_NUMBER
 from orders.models import Order, OrderItem
 from orders.outcomes import Outcome, Result
+from orders.rules import why_not_shipped_on
 from payments.queries import sold_of
 from payments.refunds import RefundTarget, refund
 from payments.rules import RefundReason, Sold
@@ -364,7 +365,7 @@ def _ship(chunk: Chunk) -> None:
         is_open = {item.item_id: chunk.open_of(row, item) for item in items if chunk.open_of(row, item)}
         if row in chunk.before.rows:
             chunk.say(place, Result.NO_CHANGE, Result.NO_CHANGE)
-        elif not order_queries.local_day(order.placed_at) <= row.shipped_on <= today:
+        elif why_not_shipped_on(row.shipped_on, placed_on=order_queries.local_day(order.placed_at), today=today):
             chunk.refuse(place, DATE_FORMAT, f"ship-date: {row.shipped_on}")
         elif not is_open and (row.quantity is None and any(item.quantity_shipped for item in items)):
             chunk.say(place, Result.NO_CHANGE, Result.NO_CHANGE)

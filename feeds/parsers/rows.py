@@ -103,6 +103,8 @@ _CANCEL_REASONS: Mapping[str, Reason] = {
     "RiskAssessmentInformationNotValid": Reason.OTHER,
     "CarrierCoverageFailure": Reason.OTHER,
 }
+# The first code that stands for a reason.
+CODES: dict[Reason, str] = {reason: code for code, reason in reversed([*_CANCEL_REASONS.items()])}
 # The form's own words and codes say the same (domain 14.2).
 _LABELS: Mapping[str, Reason] = {
     "購入者によるキャンセル": Reason.BUYER_CANCELED,

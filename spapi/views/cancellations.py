@@ -17,6 +17,7 @@ from cancellations.actions import CancelTarget, DeclineTarget, approval_of, canc
 from cancellations.policy import Reason, Refusal
 from cancellations.wording import prospect, refusal
 from events.actions import IdempotencyMismatch, once
+from events.forms import LONGEST_MEMO
 from metrics.effects import prospect_of
 from metrics.queries import Standing, facts_of_orders, rate_at
 from orders.outcomes import Outcome, Refused, Result
@@ -172,7 +173,7 @@ def _targets(
             order.pk,
             reason,
             part,
-            memo=body.memo[:500],
+            memo=body.memo,
             # The later parts come after the version that the first one makes.
             expected_version=body.expected_version if place == 0 else None,
         )
@@ -213,8 +214,10 @@ def cancel_order(call: Call, number: str) -> dict[str, Any]:
     body = _body(call, CancellationBody)
     order = _order(call, number)
     reason = _reason(body.reason_code)
+    if len(body.memo) > LONGEST_MEMO:
+        raise invalid(f"memo: at most {LONGEST_MEMO} characters.")
     units = None if body.items is None else _units(order, body.items)
-    content = ["cancel", number, reason, sorted((units or {}).items()), body.expected_version, body.memo[:500]]
+    content = ["cancel", number, reason, sorted((units or {}).items()), body.expected_version, body.memo]
 
     def act() -> dict[str, Any]:
         return _cancelled(call, order, _targets(order, reason, units, body))

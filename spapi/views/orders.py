@@ -8,12 +8,13 @@ from django.conf import settings
 from accounts.rules import Scope
 from cancellations.policy import Refusal
 from cancellations.queries import requested_items, rules_at
-from feeds.parsers.rows import CARRIERS, carrier_of
+from feeds.parsers.rows import CARRIERS, LONGEST_CARRIER, LONGEST_TRACKING, carrier_of
 from orders import polling
 from orders.files.rows import BadCell
 from orders.outcomes import Refused, Result, sole
 from orders.polling import PLACED, Polled
 from orders.queries import local_day, order_of_seller
+from orders.rules import why_not_shipped_on
 from shipments.actions import ConfirmTarget, confirm_shipment
 from spapi import problems, shapes
 from spapi.door import Answer, Call, by_method, operation
@@ -155,8 +156,12 @@ def confirm(call: Call, number: str) -> Answer:
             f"packageDetail.carrierCode: one of {', '.join(CARRIERS)}, or Other with its carrierName."
         ) from None
     day = local_day(moment_of("packageDetail.shipDate", package.ship_date))
-    if not local_day(order.placed_at) <= day <= local_day(call.now):
+    if why_not_shipped_on(day, placed_on=local_day(order.placed_at), today=local_day(call.now)):
         raise _refused("packageDetail.shipDate: from the day of the order to today.")
+    if len(carrier) > LONGEST_CARRIER:
+        raise _refused(f"packageDetail.carrierName: at most {LONGEST_CARRIER} characters.")
+    if len(package.tracking_number) > LONGEST_TRACKING:
+        raise _refused(f"packageDetail.trackingNumber: at most {LONGEST_TRACKING} characters.")
     keys = {item.item_id: item.pk for item in order.lines}
     units: dict[int, int] = {}
     for item in package.order_items:
@@ -171,8 +176,8 @@ def confirm(call: Call, number: str) -> Answer:
         order.pk,
         day,
         units,
-        carrier=carrier[:60],
-        tracking_number=package.tracking_number[:60],
+        carrier=carrier,
+        tracking_number=package.tracking_number,
     )
     try:
         outcome = sole(

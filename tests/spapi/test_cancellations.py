@@ -116,6 +116,7 @@ def test_what_ended_so_already_is_no_change(cast: Cast, software):
         ({"counted": False}, 422, "UNKNOWN_FIELD"),
         ({"seller_id": 1}, 422, "UNKNOWN_FIELD"),
         ({"idempotencyKey": "x" * 65}, 400, "InvalidInput"),
+        ({"memo": "x" * 1001}, 400, "InvalidInput"),
     ],
 )
 def test_b41_what_cannot_be_done_is_refused_with_its_code_and_nothing_changes(

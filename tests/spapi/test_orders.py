@@ -311,6 +311,8 @@ def test_an_open_request_is_warned_of_in_a_header_or_stops_the_shipment_by_polic
         {"carrierCode": "Other"},
         {"carrierCode": "Pigeon"},
         {"trackingNumber": None},
+        {"trackingNumber": "1" * 61},
+        {"carrierCode": "Other", "carrierName": "x" * 61},
         {"orderItems": "all"},
     ],
 )
