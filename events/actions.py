@@ -1,6 +1,5 @@
-"""Record what happened together with who must be told; deliver it later; run a keyed act once."""
+"""Record what happened together with who must be told, and deliver it later."""
 
-import json
 import logging
 import random
 import time
@@ -12,18 +11,16 @@ from typing import Any, Protocol
 
 from celery import current_app
 from django.conf import settings
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext
-from psycopg2.errors import LockNotAvailable
 
 from accounts.actors import Actor
 from accounts.models import User
 from accounts.queries import mail_recipients_of, silenced_by
 
-from .models import AuditEntry, Delivery, Event, IdempotencyKey, MailText, SentMail
-from .queries import hash_of_content
+from .models import AuditEntry, Delivery, Event, MailText, SentMail
 from .setwise import Rows, insert
 from .wording import UnusableText, check_text
 
@@ -411,56 +408,3 @@ def _begin_again(rows: QuerySet[Delivery], now: datetime) -> int:
         count = rows.update(state=Delivery.State.PENDING, attempts=0, due_at=now, last_error="")
         transaction.on_commit(nudge, robust=True)
     return count
-
-
-class IdempotencyMismatch(Exception):
-    """The same key came with other content."""
-
-
-class KeyInProgress(OperationalError):
-    """The same key's act is at work, and was for longer than anybody waits; doors that know no better say busy."""
-
-
-# Writes the key, or waits for whoever wrote it first and reads what came of it, under its lock either way.
-_TAKE_KEY = """
-INSERT INTO events_idempotencykey (owner, key, content_hash, state, locked_at) VALUES (%s, %s, %s, 'STARTED', %s)
-ON CONFLICT (owner, key) DO UPDATE SET owner = excluded.owner RETURNING id, content_hash, answer::text
-"""
-
-
-def once(*, owner: str, key: str, content: Sequence[object], now: datetime, act: Callable[[], dict]) -> dict:
-    """Run `act` once per owner and key; later calls get the stored answer (reliability M8).
-
-    The key's row and the act share one transaction: a second click waits for the first and then reads its
-    answer; an act that raises leaves no trace, so it may be sent again.
-
-    Raises IdempotencyMismatch if the key was used for other content, KeyInProgress if its act takes too long.
-    """
-    content_hash = hash_of_content(content)
-    with transaction.atomic():
-        row_id, known_hash, known_answer = _take_key(owner, key, content_hash, now)
-        if known_hash != content_hash:
-            raise IdempotencyMismatch(key)
-        if known_answer is not None:
-            return json.loads(known_answer)
-        answer = act()
-        IdempotencyKey.objects.filter(pk=row_id).update(state=IdempotencyKey.State.DONE, answer=answer)
-    return answer
-
-
-def _take_key(owner: str, key: str, content_hash: str, now: datetime) -> tuple[int, str, str | None]:
-    """The key's row, made or waited for: its own key, the content's hash, and the answer if there is one."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(_TAKE_KEY, [owner, key, content_hash, now])
-            return cursor.fetchone()
-    except OperationalError as error:
-        if isinstance(error.__cause__, LockNotAvailable):
-            raise KeyInProgress(key) from error.__cause__
-        raise
-
-
-def forget_old_keys(*, now: datetime) -> int:
-    """Delete idempotency keys older than 24 hours; return how many."""
-    deleted, _ = IdempotencyKey.objects.filter(locked_at__lt=now - timedelta(hours=24)).delete()
-    return deleted

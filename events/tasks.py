@@ -5,7 +5,7 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from . import actions
+from . import actions, idempotency
 
 BATCH = 50
 # Well below the task's time limit; what is left then is the next task's.
@@ -27,4 +27,4 @@ def deliver_due() -> int:
 @shared_task
 def forget_old_keys() -> int:
     """Drop idempotency keys nobody can repeat any more."""
-    return actions.forget_old_keys(now=timezone.now())
+    return idempotency.forget_old_keys(now=timezone.now())

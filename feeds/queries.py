@@ -174,7 +174,8 @@ def count_unused(seller_id: int, *, since: datetime) -> int:
 
 def unused_documents(before: datetime, *, limit: int) -> list[FeedDocument]:
     """Documents that were asked for before a moment and are no feed (index `documents_by_age`)."""
-    return list(FeedDocument.objects.filter(created_at__lt=before, feed=None).order_by("created_at")[:limit])
+    unused = FeedDocument.objects.filter(created_at__lt=before, feed=None, forgotten_at=None)
+    return list(unused.order_by("created_at")[:limit])
 
 
 def forgotten_before(moment: datetime, *, limit: int) -> list[int]:

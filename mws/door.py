@@ -20,8 +20,8 @@ from django.utils.translation import override
 
 from accounts.rules import Scope
 from accounts.tokens import Holder
-from events.actions import IdempotencyMismatch, once
-from sellercentral.trouble import is_busy
+from events.busy import is_busy
+from events.idempotency import IdempotencyMismatch, once
 from spapi.door import request_id_of
 from spapi.limits import Limit, buckets
 from spapi.paging import UnusableToken

@@ -26,8 +26,8 @@ from accounts.access import (
     prove_first,
     sign_in_first,
 )
+from events.busy import is_busy
 from sellercentral.logs import current_request_id
-from sellercentral.trouble import is_busy
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 

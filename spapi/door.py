@@ -25,8 +25,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.rules import Scope, TokenKind
 from accounts.tokens import Holder, TokenExpired, TokenInvalid, holder_of
-from events.actions import KeyInProgress
-from sellercentral.trouble import is_busy
+from events.busy import is_busy
+from events.idempotency import KeyInProgress
 
 from . import problems
 from .limits import Limit, buckets

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from accounts.access import PersonRequest, owner_of
 from cancellations.policy import Refusal
-from events.actions import IdempotencyMismatch, once
 from events.forms import ActForm
+from events.idempotency import IdempotencyMismatch, once
 from events.queries import stored_answer
 from orders.outcomes import Outcome, Refused, Result
 

@@ -16,8 +16,8 @@ from cancellations import policy, queries
 from cancellations.actions import CancelTarget, DeclineTarget, approval_of, cancel, decline
 from cancellations.policy import Reason, Refusal
 from cancellations.wording import prospect, refusal
-from events.actions import IdempotencyMismatch, once
 from events.forms import LONGEST_MEMO
+from events.idempotency import IdempotencyMismatch, once
 from metrics.effects import prospect_of
 from metrics.queries import Standing, facts_of_orders, rate_at
 from orders.outcomes import Outcome, Refused, Result

@@ -15,17 +15,15 @@ from events.actions import (
     MAX_ATTEMPTS,
     STAFF,
     Entry,
-    IdempotencyMismatch,
     Listener,
     NotYet,
     Undeliverable,
     deliver_due,
-    forget_old_keys,
-    once,
     pause_after,
     record,
     retry,
 )
+from events.idempotency import IdempotencyMismatch, forget_old_keys, once
 from events.models import Delivery, Event, IdempotencyKey
 from tests.books import counted_statements, nothing_changes
 from tests.cast import LATER, deliver

@@ -17,7 +17,8 @@ from accounts.tokens import refresh
 from cancellations.actions import CancelTarget, set_shop_rules, start_bulk
 from cancellations.models import Closure, PolicyVersion
 from cancellations.policy import Reason, ShopRules
-from events.actions import once, subscriptions
+from events.actions import subscriptions
+from events.idempotency import once
 from events.models import Delivery
 from feeds.actions import run_feeds, submit
 from feeds.models import FeedDocument

@@ -11,7 +11,7 @@ from accounts.developers import issue, revoke
 from accounts.models import Credential
 from accounts.rules import Scope
 from cancellations.models import Cancellation
-from events.actions import once
+from events.idempotency import once
 from tests.cast import Cast
 from tests.factories import seller_actor
 from tests.races.arena import Runner, assert_cancelled_once, at_once, beside

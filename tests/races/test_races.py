@@ -11,7 +11,7 @@ from accounts.actors import PAYMENT, Door
 from cancellations.actions import cancel_overdue
 from cancellations.models import Cancellation, CancellationRequest
 from cancellations.policy import Interlock, Reason
-from events.actions import once
+from events.idempotency import once
 from events.models import Event, IdempotencyKey
 from orders.actions import hold
 from orders.models import Order
