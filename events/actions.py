@@ -20,7 +20,7 @@ from accounts.actors import Actor
 from accounts.models import User
 from accounts.queries import mail_recipients_of, silenced_by
 
-from .models import AuditEntry, Delivery, Event, MailText, SentMail
+from .models import OURS, AuditEntry, Delivery, Event, MailText, SentMail
 from .setwise import Rows, insert
 from .wording import UnusableText, check_text
 
@@ -79,13 +79,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told of an event: a dotted path to call, once for each of `to` (BUYER, STAFF, PERSON) or once at all."""
+    """Who is told of an event: a dotted path to call, once for each of `to` (BUYER, STAFF, PERSON) or once at all.
+
+    To SUBSCRIBERS, the software of the shop, the path gives a message, which is sent at the pace of its destination.
+    """
 
     path: str
     to: str = ""
 
 
-BUYER, STAFF, PERSON = "BUYER", "STAFF", "PERSON"
+BUYER, STAFF, PERSON, SUBSCRIBERS = "BUYER", "STAFF", "PERSON", "SUBSCRIBERS"
 
 
 @cache
@@ -97,7 +100,8 @@ def subscriptions() -> dict[str, dict[str, Listener]]:
 def record(entries: Sequence[Entry], *, by: Actor, now: datetime) -> list[int]:
     """Write what happened and who must be told, in the caller's transaction; return the events' keys in order.
 
-    One statement, two if shops' people are told, three if they may have stopped the mail, however many entries.
+    One statement, and one more each if shops' people are told, if they may have stopped the mail, and if software of
+    shops may subscribe to it, however many entries.
 
     Raises RuntimeError outside a transaction: history must not outlive a change that was undone.
     """
@@ -122,32 +126,39 @@ def record(entries: Sequence[Entry], *, by: Actor, now: datetime) -> list[int]:
         },
         deliveries,
     )
-    if deliveries.parents:
+    if any(key is None for key in deliveries.columns["subscription_id"]):
         transaction.on_commit(nudge, robust=True)
+    if any(key is not None for key in deliveries.columns["subscription_id"]):
+        transaction.on_commit(nudge_pushes, robust=True)
     return event_ids
 
 
 def _deliveries(entries: Sequence[Entry], now: datetime) -> Rows:
     """One delivery per event, listener and recipient."""
     table = subscriptions()
-    staff = mail_recipients_of(_shops_to_tell(entries))
+    staff = mail_recipients_of({shop for shop, _ in _shops_to_tell(entries, STAFF)})
     silenced = _silenced(entries, staff)
-    told = [
-        (place, name, recipient)
+    told: list[tuple[int, str, int | None, int | None]] = [
+        (place, name, recipient, None)
         for place, entry in enumerate(entries)
         for name, listener in table[entry.name].items()
         if name not in entry.mute
         for recipient in _recipients(listener, entry, staff)
         if (recipient, entry.may_silence) not in silenced or listener.to == BUYER
     ]
+    told += _pushes(entries)
     return Rows(
         Delivery,
         link="event_id",
-        parents=[place for place, _, _ in told],
+        parents=[place for place, *_ in told],
         columns={
-            "listener": [name for _, name, _ in told],
-            "recipient_id": [recipient for _, _, recipient in told],
-            "key": [f".{name}.{recipient or 0}" for _, name, recipient in told],
+            "listener": [name for _, name, *_ in told],
+            "recipient_id": [recipient for *_, recipient, _ in told],
+            "subscription_id": [subscription for *_, subscription in told],
+            "key": [
+                f".{name}.s{subscription}" if subscription else f".{name}.{recipient or 0}"
+                for _, name, recipient, subscription in told
+            ],
             "state": [Delivery.State.PENDING.value] * len(told),
             "due_at": [now] * len(told),
             "attempts": [0] * len(told),
@@ -157,15 +168,31 @@ def _deliveries(entries: Sequence[Entry], now: datetime) -> Rows:
     )
 
 
-def _shops_to_tell(entries: Sequence[Entry]) -> set[int]:
-    """Shops whose people hear of any of these events."""
+def _shops_to_tell(entries: Sequence[Entry], to: str) -> set[tuple[int, str]]:
+    """Shops whose people, or whose software, hear of these events: shop and event."""
     table = subscriptions()
     return {
-        entry.shop_id
+        (entry.shop_id, entry.name)
         for entry in entries
         if entry.shop_id
-        and any(listener.to == STAFF and name not in entry.mute for name, listener in table[entry.name].items())
+        and any(listener.to == to and name not in entry.mute for name, listener in table[entry.name].items())
     }
+
+
+def _pushes(entries: Sequence[Entry]) -> list[tuple[int, str, int | None, int | None]]:
+    """The messages to software of shops: the place of the entry, listener, nobody, subscription."""
+    wanted = _shops_to_tell(entries, SUBSCRIBERS)
+    found = import_string(settings.EVENT_SUBSCRIBERS)(wanted) if wanted else {}
+    if not found:
+        return []
+    table = subscriptions()
+    return [
+        (place, name, None, subscription)
+        for place, entry in enumerate(entries)
+        for name, listener in table[entry.name].items()
+        if listener.to == SUBSCRIBERS and name not in entry.mute
+        for subscription in found.get((entry.shop_id or 0, entry.name), ())
+    ]
 
 
 def _silenced(entries: Sequence[Entry], staff: dict[int, list[int]]) -> set[tuple[int, str]]:
@@ -182,6 +209,8 @@ def _recipients(listener: Listener, entry: Entry, staff: dict[int, list[int]]) -
         return [*staff.get(entry.shop_id or 0, [])]
     if listener.to == BUYER:
         return [order.buyer_id] if order and order.buyer_id else []
+    if listener.to == SUBSCRIBERS:
+        return []
     return [entry.person_id if listener.to == PERSON else None]
 
 
@@ -190,11 +219,20 @@ _quiet_until = 0.0
 
 def nudge() -> None:
     """Tell a worker that something is due. Only a hint: the sweep finds every row without it (reliability M4)."""
+    _hint("events.tasks.deliver_due")
+
+
+def nudge_pushes() -> None:
+    """The same of a message to software of a shop."""
+    _hint("spapi.tasks.push_due")
+
+
+def _hint(task: str) -> None:
     global _quiet_until
     if time.monotonic() < _quiet_until:
         return
     try:
-        current_app.send_task("events.tasks.deliver_due")
+        current_app.send_task(task)
     except Exception:
         _quiet_until = time.monotonic() + NUDGE_PAUSE_SECONDS
         logger.warning("The broker did not take a nudge; deliveries leave with the next sweep", exc_info=True)
@@ -228,7 +266,7 @@ def _claim(now: datetime, limit: int) -> list[Delivery]:
     with transaction.atomic():
         due = list(
             Delivery.objects.select_for_update(of=("self",), skip_locked=True)
-            .filter(state=Delivery.State.PENDING, due_at__lte=now)
+            .filter(OURS, state=Delivery.State.PENDING, due_at__lte=now)
             .select_related("event__order", "recipient")
             .order_by("due_at", "id")[:limit]
         )

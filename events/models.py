@@ -55,8 +55,12 @@ class Event(models.Model):
         return self.order_id
 
 
+# Deliveries that the portal answers for; the others go to software of shops, which may be away for as long as it likes.
+OURS = models.Q(subscription__isnull=True)
+
+
 class Delivery(models.Model):
-    """Who must be told of an event: one listener, one recipient, until it is done."""
+    """Who must be told of an event: one listener, one recipient or subscription, until it is done."""
 
     class State(models.TextChoices):
         PENDING = "PENDING", _("送信待ち")
@@ -73,6 +77,15 @@ class Delivery(models.Model):
         db_index=False,
         verbose_name=_("受取人"),
     )
+    # Of a message to a shop's software: what it subscribed to. The destination's own pace and pauses rule these.
+    subscription = models.ForeignKey(
+        "spapi.Subscription",
+        models.CASCADE,
+        null=True,
+        related_name="pushes",
+        db_index=False,
+        verbose_name=_("通知の登録"),
+    )
     key = models.CharField(_("配信キー"), max_length=100, unique=True)
     state = models.CharField(_("状態"), max_length=10, choices=State, default=State.PENDING)
     due_at = models.DateTimeField(_("予定日時"))
@@ -83,13 +96,21 @@ class Delivery(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = _("配信")
         indexes = [
-            models.Index(fields=["due_at", "id"], name="deliveries_due", condition=models.Q(state="PENDING")),
-            models.Index(fields=["-id"], name="deliveries_failed", condition=models.Q(state="FAILED")),
+            models.Index(
+                fields=["due_at", "id"], name="deliveries_due", condition=OURS & models.Q(state="PENDING")
+            ),
+            models.Index(fields=["-id"], name="deliveries_failed", condition=OURS & models.Q(state="FAILED")),
             models.Index(
                 fields=["-id"],
                 name="deliveries_retried",
-                condition=models.Q(state="PENDING") & ~models.Q(last_error=""),
+                condition=OURS & models.Q(state="PENDING") & ~models.Q(last_error=""),
             ),
+            models.Index(
+                fields=["subscription", "due_at"],
+                name="pushes_waiting",
+                condition=~OURS & models.Q(state="PENDING"),
+            ),
+            models.Index(fields=["subscription", "-id"], name="pushes_newest", condition=~OURS),
             models.Index(
                 fields=["recipient", "-id"], name="deliveries_failed_to", condition=models.Q(state="FAILED")
             ),

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 from django.db.models import QuerySet
 
-from .models import AuditEntry, Delivery, Event, IdempotencyKey, MailText, SentMail
+from .models import OURS, AuditEntry, Delivery, Event, IdempotencyKey, MailText, SentMail
 
 # Acts that may give a person or a shop another name; nobody is followed through more names than this.
 RENAMING = ("accounts.user.changed", "accounts.seller.changed")
@@ -47,7 +47,7 @@ def deliveries_of(order_id: int) -> QuerySet[Delivery]:
 def oldest_due(now: datetime) -> datetime | None:
     """Since when the oldest delivery that should have left is waiting."""
     return (
-        Delivery.objects.filter(state=Delivery.State.PENDING, due_at__lte=now)
+        Delivery.objects.filter(OURS, state=Delivery.State.PENDING, due_at__lte=now)
         .order_by("due_at", "id")
         .values_list("due_at", flat=True)
         .first()
@@ -56,7 +56,7 @@ def oldest_due(now: datetime) -> datetime | None:
 
 def retried_deliveries() -> QuerySet[Delivery]:
     """Deliveries that failed at least once and try again by themselves (index `deliveries_retried`)."""
-    return Delivery.objects.filter(state=Delivery.State.PENDING).exclude(last_error="")
+    return Delivery.objects.filter(OURS, state=Delivery.State.PENDING).exclude(last_error="")
 
 
 def oldest_retried() -> datetime | None:
@@ -66,7 +66,7 @@ def oldest_retried() -> datetime | None:
 
 def failed_deliveries() -> QuerySet[Delivery]:
     """Deliveries that wait for a person."""
-    return Delivery.objects.filter(state=Delivery.State.FAILED)
+    return Delivery.objects.filter(OURS, state=Delivery.State.FAILED)
 
 
 def former_names(subject: str) -> set[str]:

@@ -29,7 +29,9 @@ EVENTS = {
     "cancellation.unanswered": gettext_lazy("未対応のリクエストを知らせました"),
     "shipment.confirmed": gettext_lazy("出荷通知が送信されました"),
     "rate.worsened": gettext_lazy("キャンセル率の状態が悪化しました"),
+    "rate.improved": gettext_lazy("キャンセル率の状態が改善しました"),
     "feed.finished": gettext_lazy("アップロードしたファイルの処理が終わりました"),
+    "report.finished": gettext_lazy("注文レポートの作成が終わりました"),
     "dispute.opened": gettext_lazy("キャンセル率に関する申し立てが届きました"),
     "dispute.decided": gettext_lazy("キャンセル率に関する申し立てが決定されました"),
 }
@@ -60,6 +62,7 @@ LISTENERS = {
     "refund": gettext_lazy("返金"),
     "approve": gettext_lazy("店舗のルールによる承認"),
     "look_at_rate": gettext_lazy("キャンセル率の確認"),
+    "push": gettext_lazy("店舗のソフトウェアへの通知"),
 }
 
 _SHOP = frozenset({"brand", "portal", "order", "seller"})

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 Target = TypeVar("Target")
 
 MONEY_LISTENERS = frozenset({"reserve", "charge", "release_authorization", "refund"})
-MAIL_LISTENERS = frozenset({"mail_buyer", "mail_seller"})
+NEWS_LISTENERS = frozenset({"mail_buyer", "mail_seller", "push"})
 
 
 # --- notes ------------------------------------------------------------------------------------------------

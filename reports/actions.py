@@ -23,10 +23,10 @@ from django.db import (
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg2.errors import QueryCanceled
 
-from accounts.actors import Actor
+from accounts.actors import Actor, Door, Role
 from accounts.queries import acts_for, lock_seller, seller_by_id
 from cancellations.queries import rules_at
-from events.actions import audit
+from events.actions import Entry, audit, record
 from events.queries import alone
 from feeds.store import forget_strays, store
 from orders.queries import local_day, zone
@@ -111,8 +111,12 @@ def _order(
 
 def cancel_report(*, seller_id: int, report_id: int, now: datetime) -> bool:
     """Take a report out of the queue; False if the shop has none of this key that still waits."""
-    waiting = Report.objects.filter(pk=report_id, seller_id=seller_id, state=Report.State.IN_QUEUE)
-    return bool(waiting.update(state=Report.State.CANCELLED, finished_at=now))
+    with transaction.atomic():
+        waiting = Report.objects.filter(pk=report_id, seller_id=seller_id, state=Report.State.IN_QUEUE)
+        if not waiting.update(state=Report.State.CANCELLED, finished_at=now):
+            return False
+        _record_end(report_id, seller_id, Report.State.CANCELLED, now)
+    return True
 
 
 def enqueue(report_id: int) -> None:
@@ -152,13 +156,21 @@ def _done(report: Report, name: str, size: int, rows: int, now: datetime) -> Non
         Report.objects.filter(pk=report.pk).update(
             state=Report.State.DONE, document=document, rows=rows, percent=100, finished_at=now
         )
+        _record_end(report.pk, report.seller_id, Report.State.DONE, now)
 
 
 def give_up(*, report_id: int, now: datetime) -> None:
     """End a report that an error of ours stopped, so that it is not begun again and again."""
-    Report.objects.filter(pk=report_id, state__in=queries.UNFINISHED).update(
-        state=Report.State.FATAL, finished_at=now
-    )
+    with transaction.atomic():
+        report = queries.report_by_id(report_id)
+        unfinished = Report.objects.filter(pk=report_id, state__in=queries.UNFINISHED)
+        if unfinished.update(state=Report.State.FATAL, finished_at=now):
+            _record_end(report_id, report.seller_id, Report.State.FATAL, now)
+
+
+def _record_end(report_id: int, seller_id: int, state: str, now: datetime) -> None:
+    entry = Entry("report.finished", subject=f"report:{report_id}", payload={"state": state}, seller_id=seller_id)
+    record([entry], by=Actor(Role.SYSTEM, Door.SWEEP), now=now)
 
 
 def write(report: Report, file: IO[bytes], *, now: datetime) -> int:

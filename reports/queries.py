@@ -72,6 +72,12 @@ def report_by_id(report_id: int) -> Report:
     return Report.objects.get(pk=report_id)
 
 
+def report_of_event(subject: str) -> Report | None:
+    """The report that an event is about; None once its row is gone."""
+    found = Report.objects.filter(pk=int(subject.removeprefix("report:")))
+    return found.select_related("document", "seller").first()
+
+
 def unfinished_reports() -> list[int]:
     """Reports that nobody has made yet (index `reports_to_make`)."""
     return list(Report.objects.filter(state__in=UNFINISHED).order_by("pk").values_list("pk", flat=True))

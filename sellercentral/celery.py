@@ -51,6 +51,11 @@ app.conf.beat_schedule = {
         "schedule": settings.DELIVER_SECONDS,
         "options": {"expires": settings.DELIVER_SECONDS},
     },
+    "push-due": {
+        "task": "spapi.tasks.push_due",
+        "schedule": settings.DELIVER_SECONDS,
+        "options": {"expires": settings.DELIVER_SECONDS},
+    },
     "start-waiting-imports": {
         "task": "orders.tasks.start_waiting_imports",
         "schedule": 60,

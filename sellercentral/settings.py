@@ -254,6 +254,10 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Who is told what, as dotted names, so that no room imports upward.
 EVENT_SUBSCRIPTIONS = "sellercentral.subscriptions.SUBSCRIPTIONS"
+# Which software of shops hears of an event.
+EVENT_SUBSCRIBERS = "spapi.queries.subscribers_of"
+# Where messages to queues go; empty: to the queue service that their ARN names.
+SQS_ENDPOINT_URL = _text("SQS_ENDPOINT_URL")
 
 # --- PostgreSQL -------------------------------------------------------------------------------------------
 

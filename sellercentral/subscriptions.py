@@ -4,7 +4,7 @@ Event → listener name → what is called, and for whom. Every line becomes del
 act; a muted listener (an import sends no mail) is named by the act itself, and so is a mail that people may stop.
 """
 
-from events.actions import BUYER, PERSON, STAFF, Listener
+from events.actions import BUYER, PERSON, STAFF, SUBSCRIBERS, Listener
 
 SUBSCRIPTIONS = {
     "person.password_forgotten": {
@@ -30,10 +30,12 @@ SUBSCRIPTIONS = {
     "order.extended": {},
     "cancellation.requested": {
         "approve": Listener("cancellations.notices.approve"),
+        "push": Listener("spapi.messages.order_change", SUBSCRIBERS),
         "mail_seller": Listener("cancellations.notices.mail_seller", STAFF),
         "mail_buyer": Listener("cancellations.notices.mail_buyer", BUYER),
     },
     "cancellation.withdrawn": {
+        "push": Listener("spapi.messages.order_change", SUBSCRIBERS),
         "mail_seller": Listener("cancellations.notices.mail_seller", STAFF),
         "mail_buyer": Listener("cancellations.notices.mail_buyer", BUYER),
     },
@@ -55,12 +57,21 @@ SUBSCRIPTIONS = {
         "release_authorization": Listener("payments.notices.release_authorization"),
         "refund": Listener("payments.notices.refund"),
         "look_at_rate": Listener("metrics.notices.look_again"),
+        "push": Listener("spapi.messages.order_change", SUBSCRIBERS),
     },
     "rate.worsened": {
         "mail_seller": Listener("metrics.notices.mail_worsening", STAFF),
+        "push": Listener("spapi.messages.metric_state_changed", SUBSCRIBERS),
+    },
+    "rate.improved": {
+        "push": Listener("spapi.messages.metric_state_changed", SUBSCRIBERS),
     },
     "feed.finished": {
         "mail_person": Listener("feeds.notices.mail_finished", PERSON),
+        "push": Listener("spapi.messages.feed_finished", SUBSCRIBERS),
+    },
+    "report.finished": {
+        "push": Listener("spapi.messages.report_finished", SUBSCRIBERS),
     },
     "dispute.opened": {},
     "dispute.decided": {
@@ -69,5 +80,6 @@ SUBSCRIPTIONS = {
     "shipment.confirmed": {
         "mail_buyer": Listener("shipments.notices.mail_buyer", BUYER),
         "charge": Listener("payments.notices.charge"),
+        "push": Listener("spapi.messages.order_change", SUBSCRIBERS),
     },
 }

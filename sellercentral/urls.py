@@ -27,6 +27,7 @@ seller = [
     *messaging.urls.seller,
     *metrics.urls.seller,
     *feeds.urls.seller,
+    *spapi.urls.seller,
 ]
 buyer = [*accounts.urls.buyer, *orders.urls.buyer, *cancellations.urls.buyer, *messaging.urls.buyer]
 help_pages = [path("", views.help_index, name="index"), *cancellations.urls.help_pages, *metrics.urls.help_pages]

@@ -11,7 +11,7 @@ from cancellations.models import CancellationRequest, RequestItem
 from cancellations.policy import Refusal
 from events.actions import Entry, record
 from orders import queries as order_queries
-from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, change, in_batches, outcome
+from orders.actions import MONEY_LISTENERS, NEWS_LISTENERS, change, in_batches, outcome
 from orders.models import Order
 from orders.outcomes import Outcome, Result
 from payments.actions import charge_on_confirmation, request_authorizations
@@ -140,7 +140,7 @@ def _ship_units(case: Case[ConfirmTarget], units: Mapping[int, int], by: Actor, 
 def _write(confirmed: Sequence[Confirmed], by: Actor, now: datetime, *, is_import: bool) -> None:
     """Write confirmations set-wise: one statement per table, whatever their number."""
     orders = {one.order.pk: one.order for one in confirmed}
-    mute = MAIL_LISTENERS | MONEY_LISTENERS if is_import else frozenset()
+    mute = NEWS_LISTENERS | MONEY_LISTENERS if is_import else frozenset()
     event_ids = record(
         [
             Entry(

@@ -3,11 +3,24 @@
 from django.urls import path, re_path
 
 from .door import nowhere
-from .views import cancellations, documents, feeds, later_orders, orders, reports, sellers, tokens
+from .views import (
+    cancellations,
+    documents,
+    feeds,
+    later_orders,
+    notifications,
+    orders,
+    reports,
+    sellers,
+    tokens,
+    webhooks,
+)
 
 ORDER = "orders/v0/orders/<str:number>"
 # What the original interface lacks (domain 14.7).
 OWN = "cancellations/v1"
+TOLD = "notifications/v1"
+WEBHOOK = "settings/webhooks/<int:webhook_id>"
 
 urlpatterns = [
     path("auth/o2/token", tokens.token, name="token"),
@@ -39,9 +52,25 @@ urlpatterns = [
     path(f"{OWN}/requests/<str:request_id>/approval", cancellations.approval, name="approve-request"),
     path(f"{OWN}/requests/<str:request_id>/decline", cancellations.declining, name="decline-request"),
     path(f"{OWN}/rate", cancellations.rate, name="rate"),
+    path(f"{TOLD}/destinations", notifications.destinations, name="destinations"),
+    path(f"{TOLD}/destinations/<str:destination_id>", notifications.destination, name="destination"),
+    path(f"{TOLD}/subscriptions", notifications.subscriptions, name="subscriptions"),
+    path(f"{TOLD}/subscriptions/<str:notification_type>", notifications.subscription, name="subscription"),
+    path(
+        f"{TOLD}/subscriptions/<str:notification_type>/<str:subscription_id>",
+        notifications.subscription_by_id,
+        name="subscription-by-id",
+    ),
     path("sellers/v1/marketplaceParticipations", sellers.participations, name="participations"),
     path("sellers/v1/account", sellers.account, name="account"),
     re_path(
         r"^(?:orders|feeds|reports|tokens|sellers|cancellations|notifications|messaging)/", nowhere, name="nowhere"
     ),
+]
+seller = [
+    path("settings/webhooks/", webhooks.webhooks, name="webhooks"),
+    path(f"{WEBHOOK}/", webhooks.webhook, name="webhook"),
+    path(f"{WEBHOOK}/secret/", webhooks.secret, name="webhook-secret"),
+    path(f"{WEBHOOK}/end/", webhooks.end, name="webhook-end"),
+    path(f"{WEBHOOK}/messages/<int:message_id>/again/", webhooks.again, name="webhook-again"),
 ]

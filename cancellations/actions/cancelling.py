@@ -14,7 +14,7 @@ from events.actions import Entry, record
 from events.setwise import Rows, insert
 from orders import queries as order_queries
 from orders import rules as order_rules
-from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, change, outcome
+from orders.actions import MONEY_LISTENERS, NEWS_LISTENERS, change, outcome
 from orders.models import Order
 from orders.outcomes import Outcome, Result
 from payments import queries as payment_queries
@@ -233,7 +233,7 @@ def _entry(one: Done, money: Money | None, *, names_shop: bool) -> Entry:
     if not names_shop:
         mute.add("look_at_rate")
     if one.target.reason == Reason.IMPORTED:
-        mute |= MAIL_LISTENERS
+        mute |= NEWS_LISTENERS
         # Taken over with its order, the money was only booked: no provider waits to hear of it (domain 3.4).
         if money is None or (money.reservation.provider == NONE and not money.charge_id):
             mute |= MONEY_LISTENERS

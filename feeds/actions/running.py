@@ -92,15 +92,20 @@ def give_up(*, seller_id: int, clock: Callable[[], datetime]) -> None:
 def _end(feed: Feed, state: Feed.State, now: datetime) -> None:
     feed.state, feed.finished_at = state, now
     feed.save()
+    # Whoever tries a file out sits at its page.
+    record_end(feed, now, mute=frozenset({"mail_person"}) if feed.is_dry_run else frozenset())
+
+
+def record_end(feed: Feed, now: datetime, *, mute: frozenset[str]) -> None:
+    """Write into the history that a feed came to its end; `mute` names whoever is not told."""
     record(
         [
             Entry(
                 "feed.finished",
                 subject=f"feed:{feed.pk}",
-                payload={"state": state},
+                payload={"state": feed.state},
                 seller_id=feed.seller_id,
-                # Whoever tries a file out sits at its page.
-                mute=frozenset({"mail_person"}) if feed.is_dry_run else frozenset(),
+                mute=mute,
                 may_silence=SENDERS_MAIL,
                 person_id=feed.submitted_by_id,
             )

@@ -16,7 +16,7 @@ from feeds.parsers import Kind
 from feeds.store import store
 
 from .forgetting import UNUSED_AFTER
-from .running import enqueue
+from .running import enqueue, record_end
 
 LARGEST_FEED = 10 * 1024 * 1024
 BLOCK = 1 << 18
@@ -145,6 +145,7 @@ def cancel_feed(*, seller_id: int, feed_id: int, now: datetime) -> bool:
             return False
         feed.state, feed.finished_at = Feed.State.CANCELLED, now
         feed.save(update_fields=["state", "finished_at"])
+        record_end(feed, now, mute=frozenset({"mail_person"}))
     return True
 
 

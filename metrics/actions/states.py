@@ -43,26 +43,28 @@ def _look(states: Sequence[RateState], now: datetime) -> int:
     rules = rules_at(now)
     window, target = window_at(now, rules), target_of(rules)
     rates = rates_of([state.seller_id for state in states], window) if states else {}
-    worse: list[Entry] = []
+    changed: list[Entry] = []
+    worsened = 0
     for row in states:
         standing = Standing(rates[row.seller_id], window, target, rules, now)
         row.look_again = False
         if standing.told_state == row.state:
             continue
-        if is_worse(standing.told_state, RateState.State(row.state)):
-            worse.append(_entry(row.seller_id, standing))
+        got_worse = is_worse(standing.told_state, RateState.State(row.state))
+        changed.append(_entry("rate.worsened" if got_worse else "rate.improved", row.seller_id, standing))
+        worsened += got_worse
         row.state, row.since = standing.told_state.value, now
         row.severity = SEVERITY[standing.told_state]
     RateState.objects.bulk_update(
         states, ["state", "since", "severity", "look_again"], batch_size=SELLERS_PER_BATCH
     )
-    record(worse, by=SWEEP, now=now)
-    return len(worse)
+    record(changed, by=SWEEP, now=now)
+    return worsened
 
 
-def _entry(seller_id: int, standing: Standing) -> Entry:
+def _entry(name: str, seller_id: int, standing: Standing) -> Entry:
     return Entry(
-        "rate.worsened",
+        name,
         subject=f"seller:{seller_id}",
         payload={
             "state": standing.state.value,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from accounts.actions import buyers_for
 from cancellations.actions import CancelTarget, cancel
 from cancellations.policy import Reason
-from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, OrderDraft, place_orders
+from orders.actions import MONEY_LISTENERS, NEWS_LISTENERS, OrderDraft, place_orders
 from orders.models import Order
 from orders.queries import local_day
 from payments.actions import book_imported
@@ -43,7 +43,7 @@ def trade(cast: Cast, *, orders: int, now: datetime) -> None:
             auto_cancel_days=cast.auto_cancel_days,
             by=OTHER_SYSTEM,
             now=placed[-1],
-            mute=MAIL_LISTENERS | MONEY_LISTENERS,
+            mute=NEWS_LISTENERS | MONEY_LISTENERS,
         )
         sent_at = placed[-1] + SENT_WITHIN
         if sent_at < now:

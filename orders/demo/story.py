@@ -43,7 +43,7 @@ from .catalogue import (
 
 PACKING = timedelta(hours=20)
 # What another system has done already is not mailed and not paid again.
-TAKEN_OVER = ordering.MAIL_LISTENERS | ordering.MONEY_LISTENERS
+TAKEN_OVER = ordering.NEWS_LISTENERS | ordering.MONEY_LISTENERS
 
 
 def tell(cast: Cast, *, now: datetime) -> int:

@@ -16,7 +16,7 @@ from accounts.models import Seller
 from cancellations.actions import CancelTarget, cancel
 from cancellations.policy import Reason
 from orders import queries, rules
-from orders.actions import MAIL_LISTENERS, MONEY_LISTENERS, ItemDraft, OrderDraft, place_orders, set_ship_by
+from orders.actions import MONEY_LISTENERS, NEWS_LISTENERS, ItemDraft, OrderDraft, place_orders, set_ship_by
 from orders.files import BadLine, Layout, Row, Said
 from orders.models import Order, OrderItem
 from orders.outcomes import Outcome, Result
@@ -25,7 +25,7 @@ from shipments.actions import ConfirmTarget, take_over_shipments
 
 # An order of tomorrow is a clock that is a little off, or another zone; any later it is a mistake.
 GREATEST_LEAD = timedelta(days=1)
-MUTED = MAIL_LISTENERS | MONEY_LISTENERS
+MUTED = NEWS_LISTENERS | MONEY_LISTENERS
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from .conftest import error_of, software_of
 
 READ, SHIP, CANCEL = Scope.ORDERS_READ, Scope.ORDERS_SHIP, Scope.ORDERS_CANCEL
 ORDER = "/orders/v0/orders/{number}"
+SUBSCRIPTION = "/notifications/v1/subscriptions/ORDER_CHANGE"
 # Every operation: its name on the wire, the method, an address of it, and what keys must allow.
 OPERATIONS = {
     "getOrders": ("GET", "/orders/v0/orders", READ),
@@ -47,6 +48,15 @@ OPERATIONS = {
     "approveRequest": ("POST", "/cancellations/v1/requests/1/approval", CANCEL),
     "declineRequest": ("POST", "/cancellations/v1/requests/1/decline", CANCEL),
     "getRate": ("GET", "/cancellations/v1/rate", READ),
+    "createDestination": ("POST", "/notifications/v1/destinations", Scope.WEBHOOKS),
+    "getDestinations": ("GET", "/notifications/v1/destinations", Scope.WEBHOOKS),
+    "getDestination": ("GET", "/notifications/v1/destinations/1", Scope.WEBHOOKS),
+    "deleteDestination": ("DELETE", "/notifications/v1/destinations/1", Scope.WEBHOOKS),
+    "getSubscriptions": ("GET", "/notifications/v1/subscriptions", Scope.WEBHOOKS),
+    "getSubscription": ("GET", SUBSCRIPTION, Scope.WEBHOOKS),
+    "createSubscription": ("POST", SUBSCRIPTION, Scope.WEBHOOKS),
+    "getSubscriptionById": ("GET", f"{SUBSCRIPTION}/1", Scope.WEBHOOKS),
+    "deleteSubscriptionById": ("DELETE", f"{SUBSCRIPTION}/1", Scope.WEBHOOKS),
     "getMarketplaceParticipations": ("GET", "/sellers/v1/marketplaceParticipations", None),
     "getAccount": ("GET", "/sellers/v1/account", None),
 }
@@ -74,7 +84,7 @@ def test_an_operation_needs_its_scope_and_no_other(cast: Cast, clock, name):
     method, path, scope = OPERATIONS[name]
     path = path.format(number=cast.order(1).number)
     without = software_of(cast.shop, cast.alice, scopes=[each for each in Scope if each != scope])
-    only = software_of(cast.shop, cast.alice, scopes=[scope or Scope.WEBHOOKS])
+    only = software_of(cast.shop, cast.alice, scopes=[scope or Scope.MESSAGES])
     status = only.ask(method, path, {} if method == "POST" else None).status_code
     assert status != 403
     assert status < 500

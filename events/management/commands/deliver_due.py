@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from events import actions
 from events.tasks import BATCH
+from spapi.pushing import push_due
 
 
 class Command(BaseCommand):
@@ -16,4 +17,6 @@ class Command(BaseCommand):
         total = 0
         while claimed := actions.deliver_due(clock=timezone.now, limit=BATCH):
             total += claimed
+        while tried := push_due(clock=timezone.now):
+            total += tried
         self.stdout.write(f"{total} deliveries")

@@ -1,0 +1,143 @@
+"""Reads of notifications: who subscribes to what, which destinations wait, what was sent to them."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+
+from accounts.models import Application
+from events.models import Delivery
+
+from .models import Destination, Subscription
+from .rules import TOPIC_OF, Topic
+
+# Messages on a page of a webhook.
+PUSHES_SHOWN = 25
+
+
+def subscribers_of(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[int]]:
+    """Per shop and event that software subscribes to, the keys of the subscriptions. One statement."""
+    topics = {TOPIC_OF[name][0] for _, name in wanted}
+    found = Subscription.objects.filter(
+        Q(application=None) | Q(application__state=Application.State.APPROVED),
+        seller_id__in={seller_id for seller_id, _ in wanted},
+        topic__in=topics,
+    ).values_list("pk", "seller_id", "topic", "changes")
+    by_shop: dict[tuple[int, str], list[tuple[int, list[str]]]] = defaultdict(list)
+    for key, seller_id, topic, changes in found:
+        by_shop[seller_id, topic].append((key, changes))
+    if not by_shop:
+        return {}
+    told = {}
+    for seller_id, name in wanted:
+        topic, change = TOPIC_OF[name]
+        told[seller_id, name] = [
+            key for key, changes in by_shop.get((seller_id, topic), ()) if not changes or change in changes
+        ]
+    return told
+
+
+# --- destinations -------------------------------------------------------------------------------------------
+
+
+def webhooks_of(seller_id: int) -> list[Destination]:
+    """The shop's webhooks, the latest first, each with what it is told of and how many messages failed."""
+    failed = Count("subscriptions__pushes", filter=Q(subscriptions__pushes__state=Delivery.State.FAILED))
+    found = Destination.objects.filter(seller_id=seller_id, kind=Destination.Kind.WEBHOOK)
+    return list(found.annotate(failed=failed).prefetch_related("subscriptions").order_by("-pk"))
+
+
+def webhook_of(seller_id: int, destination_id: int) -> Destination | None:
+    """One webhook of the shop; None for unknown and for another shop's."""
+    found = Destination.objects.filter(seller_id=seller_id, kind=Destination.Kind.WEBHOOK, pk=destination_id)
+    return found.prefetch_related("subscriptions").first()
+
+
+def queues_of(application_id: int) -> list[Destination]:
+    """An application's queues, the earliest first."""
+    return list(Destination.objects.filter(application_id=application_id).order_by("pk"))
+
+
+def queue_of(application_id: int, key: str) -> Destination | None:
+    """One queue of an application by its public key; None for unknown and for another's."""
+    found = Destination.objects.filter(application_id=application_id, key=_uuid(key))
+    return found.first()
+
+
+def subscription_of(application_id: int, topic: str, key: str = "") -> Subscription | None:
+    """An application's subscription to a topic, by its public key if one is given."""
+    found = Subscription.objects.filter(application_id=application_id, topic=topic).select_related("destination")
+    if key:
+        found = found.filter(key=_uuid(key))
+    return found.first()
+
+
+def _uuid(written: str) -> UUID:
+    """A key that we gave out; one that is nobody's for anything else."""
+    try:
+        return UUID(written)
+    except ValueError:
+        return UUID(int=0)
+
+
+# --- messages -----------------------------------------------------------------------------------------------
+
+
+def pushes_to(destination: Destination, *, behind: int = 0) -> QuerySet[Delivery]:
+    """Messages to a destination, the latest first, behind a position (index `pushes_newest`)."""
+    found = Delivery.objects.filter(subscription__destination=destination).select_related(
+        "event__order", "subscription"
+    )
+    if behind:
+        found = found.filter(pk__lt=behind)
+    return found.order_by("-pk")
+
+
+def push_of(seller_id: int, destination_id: int, delivery_id: int) -> Delivery | None:
+    """One message to a webhook of the shop."""
+    found = Delivery.objects.filter(
+        pk=delivery_id,
+        subscription__destination_id=destination_id,
+        subscription__destination__kind=Destination.Kind.WEBHOOK,
+        subscription__seller_id=seller_id,
+    )
+    return found.select_related("subscription").first()
+
+
+def next_destination(now: datetime, *, idle: Collection[int]) -> Destination | None:
+    """A destination with a message that is due, locked, the one that was served longest ago; none of `idle`."""
+    due = Delivery.objects.filter(
+        subscription__destination=OuterRef("pk"), state=Delivery.State.PENDING, due_at__lte=now
+    )
+    free = Destination.objects.exclude(pk__in=idle).filter(
+        Q(claimed_until=None) | Q(claimed_until__lte=now), Q(rests_until=None) | Q(rests_until__lte=now)
+    )
+    found = free.filter(Exists(due)).order_by(F("claimed_until").asc(nulls_first=True), "pk")
+    return found.select_for_update(skip_locked=True, of=("self",)).first()
+
+
+def next_pushes(destination: Destination, now: datetime, *, limit: int) -> list[Delivery]:
+    """What a destination may be told now: of each order the earliest change that it does not know, if that is due.
+
+    Messages about no order wait for none.
+    """
+    waiting = Delivery.objects.filter(subscription__destination=destination, state=Delivery.State.PENDING)
+    earliest = (
+        waiting.filter(event__order__isnull=False)
+        .order_by("subscription_id", "event__order_id", "pk")
+        .distinct("subscription_id", "event__order_id")
+    )
+    found = waiting.filter(Q(event__order__isnull=True) | Q(pk__in=earliest.values("pk")), due_at__lte=now)
+    return list(
+        found.select_related("event__order__seller", "subscription__seller", "subscription__application").order_by(
+            "due_at", "pk"
+        )[:limit]
+    )
+
+
+def topics_of(destination: Destination) -> list[Topic]:
+    """What a destination is told of, in the order of `Topic`."""
+    known = {each.topic for each in destination.subscriptions.all()}
+    return [topic for topic in Topic if topic in known]

@@ -1,0 +1,148 @@
+"""Webhook: a shop's OWNERs say where its software hears of news, see what was sent, and send it again (domain 14.9)."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.access import ShopRequest, hear_own_password, owner_page, seller_of
+from spapi import queries
+from spapi.actions import Refused, add_webhook, end_webhook, renew_secret, replay, set_topics
+from spapi.forms import SecretForm, TopicsForm, WebhookForm
+from spapi.rules import SECRETS_OVERLAP, Why
+from spapi.webhooks import Unreachable, addresses_of
+from spapi.wording import state_tag, what_happened, why_refused
+
+
+def _by(request: ShopRequest) -> dict[str, Any]:
+    """Who acts, when and from where."""
+    return {"by": seller_of(request), "now": timezone.now(), "from_address": request.META["REMOTE_ADDR"]}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("own_password")
+@sensitive_variables()
+@owner_page
+def webhooks(request: ShopRequest) -> HttpResponse:
+    """The shop's webhooks, and the form for one more; its secret is shown in answer to it, this one time."""
+    shop = request.membership.seller
+    form = WebhookForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        given = form.cleaned_data
+        try:
+            hear_own_password(request, given["own_password"], now=timezone.now())
+            addresses_of(given["address"])
+            made, secret = add_webhook(
+                seller=shop, name=given["name"], address=given["address"], topics=given["topics"], **_by(request)
+            )
+        except ValidationError as error:
+            form.add_error("own_password", error)
+        except Unreachable:
+            form.refuse_address()
+        except Refused as refused:
+            form.add_error("address" if refused.why == Why.ADDRESS_TAKEN else None, why_refused(refused.why))
+        else:
+            return _show_secret(request, made, secret)
+    context = {"here": "settings", "form": form, "webhooks": queries.webhooks_of(shop.pk)}
+    return render(request, "spapi/webhooks.html", context)
+
+
+@sensitive_variables()
+def _show_secret(request: HttpRequest, webhook: Any, secret: str) -> HttpResponse:
+    context = {"here": "settings", "webhook": webhook, "secret": secret, "overlap": SECRETS_OVERLAP.days}
+    return render(request, "spapi/webhook_secret.html", context)
+
+
+def _webhook(request: ShopRequest, webhook_id: int) -> Any:
+    found = queries.webhook_of(request.membership.seller_id, webhook_id)
+    if found is None:
+        raise Http404
+    return found
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@owner_page
+def webhook(request: ShopRequest, webhook_id: int) -> HttpResponse:
+    """One webhook: what it is told of, and the latest messages to it."""
+    found = _webhook(request, webhook_id)
+    form = TopicsForm(
+        request.POST if request.method == "POST" else None, initial={"topics": queries.topics_of(found)}
+    )
+    if form.is_bound and form.is_valid():
+        seller_id, topics = request.membership.seller_id, form.cleaned_data["topics"]
+        if set_topics(seller_id=seller_id, destination_id=found.pk, topics=topics, **_by(request)):
+            messages.success(request, _("通知の種類を保存しました。"))
+        else:
+            messages.info(request, _("変更はありませんでした。"))
+        return redirect("seller:webhook", found.pk)
+    behind = request.GET.get("behind", "")
+    position = int(behind) if behind.isascii() and behind.isdigit() and len(behind) < 18 else 0
+    sent = list(queries.pushes_to(found, behind=position)[: queries.PUSHES_SHOWN + 1])
+    context = {
+        "here": "settings",
+        "webhook": found,
+        "form": form,
+        "sent": [(each, what_happened(each.event.name), state_tag(each.state)) for each in sent][
+            : queries.PUSHES_SHOWN
+        ],
+        "behind": position,
+        "go_on": sent[queries.PUSHES_SHOWN - 1].pk if len(sent) > queries.PUSHES_SHOWN else 0,
+        "now": timezone.now(),
+    }
+    return render(request, "spapi/webhook.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters("own_password")
+@sensitive_variables()
+@owner_page
+def secret(request: ShopRequest, webhook_id: int) -> HttpResponse:
+    """A new secret, after the own password; it is shown in answer to the form, this one time."""
+    found = _webhook(request, webhook_id)
+    form = SecretForm(request.POST if request.method == "POST" else None)
+    if form.is_bound and form.is_valid():
+        try:
+            hear_own_password(request, form.cleaned_data["own_password"], now=timezone.now())
+        except ValidationError as error:
+            form.add_error("own_password", error)
+        else:
+            seller_id = request.membership.seller_id
+            made = renew_secret(seller_id=seller_id, destination_id=found.pk, **_by(request))
+            if made is None:
+                raise Http404
+            return _show_secret(request, found, made)
+    context = {"here": "settings", "webhook": found, "form": form, "overlap": SECRETS_OVERLAP.days}
+    return render(request, "spapi/webhook_renew.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@owner_page
+def end(request: ShopRequest, webhook_id: int) -> HttpResponse:
+    """A webhook ends, after a second question."""
+    found = _webhook(request, webhook_id)
+    if request.method == "POST":
+        if end_webhook(seller_id=request.membership.seller_id, destination_id=found.pk, **_by(request)):
+            messages.success(request, _("Webhookを終了しました。"))
+        return redirect("seller:webhooks")
+    return render(request, "spapi/webhook_end.html", {"here": "settings", "webhook": found})
+
+
+@require_POST
+@owner_page
+def again(request: ShopRequest, webhook_id: int, message_id: int) -> HttpResponse:
+    """Send a message once more."""
+    found = _webhook(request, webhook_id)
+    seller_id = request.membership.seller_id
+    if queries.push_of(seller_id, found.pk, message_id) is None:
+        raise Http404
+    if replay(seller_id=seller_id, destination_id=found.pk, delivery_id=message_id, now=timezone.now()):
+        messages.success(request, _("もう一度送信します。"))
+    else:
+        messages.info(request, _("この通知は、すでに送信を待っています。"))
+    return redirect("seller:webhook", found.pk)
