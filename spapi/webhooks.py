@@ -64,7 +64,7 @@ def is_public(address: str) -> bool:
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped:
             return is_public(f"{found.ipv4_mapped}")
-        if any(found in network for network in _WRAPPED):
+        if found.is_site_local or any(found in network for network in _WRAPPED):
             return False
     return found.is_global and not found.is_multicast and not found.is_reserved
 
@@ -102,13 +102,16 @@ def send(url: str, body: bytes, headers: Mapping[str, str], *, network: Network 
         connection.request("POST", f"{parts.path or '/'}{query}", body, dict(headers))
         answer = connection.getresponse()
         answer.read(LARGEST_ANSWER)
-        status = answer.status
+        status, why = answer.status, ""
     except (OSError, ValueError, http.client.HTTPException) as error:
-        why = "no answer within 10 seconds" if connection.was_cut else f"{error!r}"[:200]
-        raise Unreachable(why) from None
+        status, why = 0, f"{error!r}"[:200]
     finally:
         watchdog.cancel()
         connection.close()
+    if connection.was_cut:
+        raise Unreachable(f"no whole answer within {WHOLE_SECONDS:g} seconds")
+    if why:
+        raise Unreachable(why)
     if not 200 <= status < 300:
         raise NotTaken(f"the answer was {status}")
 
