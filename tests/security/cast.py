@@ -21,6 +21,7 @@ from accounts.passwords import link_for
 from accounts.rules import Scope
 from cancellations.actions import CancelTarget, RequestTarget, cancel, request_cancellation, start_bulk
 from cancellations.policy import Interlock, Reason
+from events.models import Delivery
 from feeds.actions import run_feeds, submit
 from feeds.parsers import Kind as FeedKind
 from messaging.actions import MessageTarget, send
@@ -33,6 +34,8 @@ from reports.actions import make_report, order_report, schedule_report
 from reports.rules import Encoding, Every, Period
 from reports.rules import Kind as ReportKind
 from shipments.actions import ConfirmTarget, confirm_shipment
+from spapi.actions import add_webhook
+from spapi.rules import Topic as Told
 from tests import factories
 
 ANONYMOUS = "anonymous"
@@ -143,7 +146,17 @@ def gather() -> Cast:
     )
     cast.rows["dispute"] = dispute.pk
     cast.rows["dispute-file"] = (dispute.pk, dispute.files.get().pk)
+    hook, _ = add_webhook(
+        seller=seller,
+        name="在庫管理",
+        address="https://hooks.shop.example/",
+        topics=[Told.FEED_PROCESSING_FINISHED],
+        by=by,
+        now=now,
+    )
     cast.rows["feed"] = a_feed(seller, by, now)
+    cast.rows["webhook"] = hook.pk
+    cast.rows["message"] = (hook.pk, Delivery.objects.get(subscription__destination=hook).pk)
     report = order_report(
         seller_id=seller.pk,
         kind=ReportKind.UNSHIPPED,

@@ -141,7 +141,14 @@ ODD = ("\x00", "a\x00b", "\ufffe" * 3, "x" * 1_000_000, "٣", "１" * 40, "1e3",
 
 
 # What these do, they do whatever is sent.
-READ_NO_FIELD = {"logout", "seller:report-schedule-end", "seller:application-end", "seller:keys-end"}
+READ_NO_FIELD = {
+    "logout",
+    "seller:report-schedule-end",
+    "seller:application-end",
+    "seller:keys-end",
+    "seller:webhook-end",
+    "seller:webhook-again",
+}
 
 
 @pytest.mark.parametrize("name", [name for name in FORMS if name not in READ_NO_FIELD])
