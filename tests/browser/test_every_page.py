@@ -45,6 +45,8 @@ from reports.actions import make_report, order_report, schedule_report
 from reports.rules import Encoding, Every, Period
 from reports.rules import Kind as ReportKind
 from shipments.actions import ConfirmTarget, confirm_shipment
+from spapi.actions import add_webhook, give_up, taken, unreachable
+from spapi.rules import Topic as Told
 from tests import factories
 from tests.factories import item
 from tests.security.access import ACCESS, ADDED_BY_HAND, READ, admin_access
@@ -245,6 +247,8 @@ def pages(floor) -> list[tuple[User | None, str]]:
     of_seller += ["/seller/orders/report/", "/seller/orders/report/columns/"]
     of_seller += ["/seller/feeds/", *(f"/seller/feeds/{each}/" for each in some_feeds(floor, plain, shipped))]
     software, keys = some_software(floor)
+    hook = f"/seller/settings/webhooks/{some_webhook(floor)}/"
+    of_seller += ["/seller/settings/webhooks/", hook, f"{hook}secret/", f"{hook}end/"]
     of_seller += [
         "/seller/settings/developer/",
         f"/seller/settings/developer/{software}/",
@@ -312,6 +316,26 @@ def some_reports(floor) -> None:
     ready, _ = (order_report(period=Period(now - timedelta(days=30), now), **given) for _ in range(2))
     make_report(report_id=ready.pk, clock=timezone.now)
     schedule_report(every=Every.WEEK, hour=9, **given)
+
+
+def some_webhook(floor) -> int:
+    """One that does not answer, with a message of every state."""
+    now, by = timezone.now(), factories.seller_actor(floor.alice)
+    address = f"https://hooks.shop.example/{'orders/' * 20}"
+    hook, _ = add_webhook(
+        seller=floor.shop, name="在庫管理システム", address=address, topics=list(Told), by=by, now=now
+    )
+    for _ in Delivery.State.values:
+        cancelling.request_cancellation(
+            targets=[RequestTarget(floor.order(minutes_ago=60).pk, "OTHER", "その他", None, "")],
+            by=factories.buyer_actor(floor.dora),
+            now=now,
+        )
+    sent, refused, waiting = Delivery.objects.filter(subscription__destination=hook).order_by("pk")
+    taken(hook, sent, now)
+    give_up(refused, "the answer was 500")
+    unreachable(hook, waiting, "TimeoutError('timed out')", now)
+    return hook.pk
 
 
 def some_software(floor) -> tuple[int, int]:
