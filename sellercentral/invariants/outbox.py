@@ -63,12 +63,13 @@ INVARIANTS = (
     ),
     ask(
         13,
-        "Nothing that is due is forgotten for ten minutes.",
+        "Nothing that is due is forgotten for ten minutes; software of shops may be away.",
         """
         SELECT d.id
         FROM events_delivery AS d JOIN events_event AS e ON e.id = d.event_id
         LEFT JOIN orders_order AS o ON o.id = e.order_id
-        WHERE d.state = 'PENDING' AND d.due_at < %(now)s::timestamptz - interval '10 minutes'
+        WHERE d.subscription_id IS NULL AND d.state = 'PENDING'
+          AND d.due_at < %(now)s::timestamptz - interval '10 minutes'
           AND coalesce(o.seller_id, 0) = coalesce(%(seller)s, o.seller_id, 0)
         """,
     ),

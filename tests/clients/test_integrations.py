@@ -13,6 +13,8 @@ from accounts.management.commands.create_demo_data import CLIENT_ID, KEYS, SEEDL
 from accounts.models import Seller
 from accounts.rules import Scope
 from sellercentral.bootstrap import ROOT
+from spapi.models import Subscription
+from spapi.rules import new_secret, signatures
 from tests.cast import Cast
 
 SNIPPETS = dict(
@@ -22,6 +24,9 @@ SNIPPETS = dict(
         flags=re.MULTILINE | re.DOTALL,
     )
 )
+
+# Those that talk to the portal.
+PROGRAMS = ("python-amazon-sp-api", "mws", "Without a package", "News")
 
 
 @pytest.fixture
@@ -41,10 +46,10 @@ def asked(transactional_db, cast: Cast, settings):
 
 
 def test_there_is_a_snippet_for_each_way():
-    assert set(SNIPPETS) == {"python-amazon-sp-api", "mws", "Without a package"}
+    assert set(SNIPPETS) == {*PROGRAMS, "Checking the signature of a webhook"}
 
 
-@pytest.mark.parametrize("name", SNIPPETS)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_a_snippet_runs_as_it_stands(asked, live_server, name):
     program = f"PORTAL = {live_server.url!r}\n{SNIPPETS[name]}"
     # In a Python that knows only what is installed: the package mws has the name of a room of ours.
@@ -52,4 +57,28 @@ def test_a_snippet_runs_as_it_stands(asked, live_server, name):
         [sys.executable, "-I", "-W", "ignore", "-c", program], capture_output=True, text=True, timeout=60
     )
     assert run.returncode == 0, run.stderr
-    assert ("GREEN" if name == "mws" else asked.number) in run.stdout
+    said = {"mws": "GREEN", "News": f"{Subscription.objects.values_list('key', flat=True).first()}"}
+    assert said.get(name, asked.number) in run.stdout
+
+
+def test_s27_the_verifier_of_the_docs_takes_ours_for_five_minutes_and_nothing_else():
+    names: dict = {}
+    exec(SNIPPETS["Checking the signature of a webhook"], names)  # noqa: S102 - the page's own program
+    former, secret = new_secret(), new_secret()
+    now, body = timezone.now(), b'{"NotificationType":"ORDER_CHANGE"}'
+
+    def headers(moment) -> dict[str, str]:
+        signed = signatures([secret, former], message_id="a", moment=moment, body=body)
+        return {
+            "webhook-id": "a",
+            "webhook-timestamp": str(int(moment.timestamp())),
+            "webhook-signature": signed,
+        }
+
+    is_ours = names["is_ours"]
+    assert is_ours(secret, headers(now), body)
+    assert is_ours(former, headers(now), body)
+    assert not is_ours(new_secret(), headers(now), body)
+    assert not is_ours(secret, headers(now), body + b" ")
+    assert not is_ours(secret, headers(now) | {"webhook-id": "b"}, body)
+    assert not is_ours(secret, headers(now - timedelta(minutes=6)), body)

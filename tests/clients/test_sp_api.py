@@ -1,13 +1,14 @@
 """The Python package python-amazon-sp-api, unmodified, against a live server: what it reads is what people see."""
 
 import csv
+import json
 from datetime import timedelta
 from io import BytesIO, StringIO
 
 import pytest
 from django.conf import settings
 from django.utils import timezone
-from sp_api.api import FeedsV20210630, OrdersV0, Reports, Sellers, Tokens
+from sp_api.api import FeedsV20210630, Notifications, OrdersV0, Reports, Sellers, Tokens
 from sp_api.base.exceptions import (
     SellingApiBadRequestException,
     SellingApiForbiddenException,
@@ -20,7 +21,15 @@ from cancellations.models import Cancellation
 from feeds.actions import run_feeds
 from metrics.queries import rate_at
 from reports.actions import add_columns, make_report
+from spapi import webhooks
+from spapi.actions import add_webhook
+from spapi.pushing import push_due
+from spapi.rules import Topic
 from tests.cast import Cast
+from tests.listening import HOST, listening
+from tests.spapi.test_notifications import queue
+
+__all__ = ["queue"]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_mails", "own_store")]
 
@@ -159,3 +168,32 @@ def unshipped_row(reports, tokens, keys, client_of) -> dict[str, str]:
     text = opened.get_report_document(name, download=True).payload["document"]
     (row,) = csv.DictReader(StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
     return row
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_change_of_an_order_arrives_at_a_queue_and_at_a_webhook(
+    cast: Cast, keys, client_of, queue, tmp_path, monkeypatch
+):
+    """Told instead of asking: the client registers its queue, the OWNER a webhook, the buyer asks, both hear of it."""
+    notifications = client_of(Notifications, keys)
+    made = notifications.create_destination("orders", arn="arn:aws:sqs:us-west-2:123456789012:orders").payload
+    assert [each["destinationId"] for each in notifications.get_destinations().payload] == [made["destinationId"]]
+    kept = notifications.create_subscription("ORDER_CHANGE", destination_id=made["destinationId"]).payload
+    now = timezone.now()
+    url = f"https://{HOST}/"
+    add_webhook(seller=cast.shop, name="在庫", address=url, topics=[Topic.ORDER_CHANGE], by=cast.seller, now=now)
+    order = cast.order(1, placed_at=now - timedelta(hours=1))
+    with listening(tmp_path) as listener:
+        monkeypatch.setattr(webhooks, "INTERNET", listener.network())
+        cast.request(order, now=now - timedelta(minutes=3))
+        assert push_due(clock=timezone.now) == 2
+        (by_queue,), (by_webhook,) = queue(), [json.loads(each.body) for each in listener.received]
+    assert by_queue["Payload"] == by_webhook["Payload"]
+    (flagged,) = by_queue["Payload"]["OrderChangeNotification"]["Summary"]["OrderItems"]
+    assert flagged["IsBuyerRequestedCancel"] is True
+    assert by_queue["NotificationMetadata"]["SubscriptionId"] == kept["subscriptionId"]
+    read = notifications.get_subscription_by_id("ORDER_CHANGE", kept["subscriptionId"]).payload
+    assert read == kept
+    notifications.delete_notification_subscription("ORDER_CHANGE", kept["subscriptionId"])
+    notifications.delete_destination(made["destinationId"])
+    assert not notifications.get_destinations().payload
