@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Prefetch, Q, QuerySet
 
-from messaging.queries import wishes_of
+from messaging.queries import thread_of, wishes_of
 from orders.models import Order
 from orders.queries import local_day, overdue
 
@@ -278,6 +278,12 @@ def requests_of(order_id: int) -> QuerySet[CancellationRequest]:
         .order_by("-requested_at", "-pk")
         .prefetch_related(Prefetch("items", RequestItem.objects.select_related("item").order_by("pk")))
     )
+
+
+def buyer_spoke_of_cancelling(order_id: int) -> bool:
+    """Whether the buyer spoke of cancelling first, in a message or by a request: then the shop may, too (B17)."""
+    thread = thread_of(order_id)
+    return (thread is not None and thread.has_wish) or requests_of(order_id).exists()
 
 
 def requested_items(order_ids: Iterable[int]) -> dict[int, str]:

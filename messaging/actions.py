@@ -51,7 +51,7 @@ def send(*, targets: Sequence[MessageTarget], by: Actor, now: datetime) -> list[
 
     def act(batch: Sequence[MessageTarget]) -> list[Outcome]:
         locked = order_queries.lock_orders(target.order_id for target in batch)
-        said = [target for target in batch if not _why_not(locked.get(target.order_id))]
+        said = [target for target in batch if not why_nothing_is_said(locked.get(target.order_id))]
         threads = _threads(said, locked, now)
         wished = {thread.pk for thread in threads.values() if thread.has_wish}
         messages = []
@@ -94,7 +94,7 @@ def keep_files(
     whatever would be more than a message may have. Where nothing may be said, nothing is kept.
     """
     with transaction.atomic():
-        if _why_not(order_queries.lock_orders([order_id]).get(order_id)):
+        if why_nothing_is_said(order_queries.lock_orders([order_id]).get(order_id)):
             return []
         waiting = _waiting(order_id, by)
         waiting.exclude(pk__in=keeping).delete()
@@ -147,7 +147,7 @@ def _attach(said: Sequence[MessageTarget], messages: Sequence[Message], by: Acto
     Attachment.objects.bulk_create(fresh)
 
 
-def _why_not(order: Order | None) -> Refusal | None:
+def why_nothing_is_said(order: Order | None) -> Refusal | None:
     """Why nothing is said: a file may have named no buyer, and a shop never learns who did not pay (domain 3.1)."""
     if order is None or not order.buyer_id:
         return Refusal.ORDER_NOT_FOUND
@@ -157,7 +157,7 @@ def _why_not(order: Order | None) -> Refusal | None:
 def _answer(target: MessageTarget, order: Order | None) -> Outcome:
     if order is None:
         return Outcome(target.order_id, Result.ERROR, Refusal.ORDER_NOT_FOUND)
-    why_not = _why_not(order)
+    why_not = why_nothing_is_said(order)
     return outcome(order, Result.ERROR, why_not) if why_not else outcome(order, Result.DONE)
 
 

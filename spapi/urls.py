@@ -8,6 +8,7 @@ from .views import (
     documents,
     feeds,
     later_orders,
+    messaging,
     notifications,
     orders,
     reports,
@@ -19,6 +20,7 @@ from .views import (
 ORDER = "orders/v0/orders/<str:number>"
 # What the original interface lacks (domain 14.7).
 OWN = "cancellations/v1"
+MESSAGING = "messaging/v1/orders/<str:number>"
 TOLD = "notifications/v1"
 WEBHOOK = "settings/webhooks/<int:webhook_id>"
 
@@ -52,6 +54,12 @@ urlpatterns = [
     path(f"{OWN}/requests/<str:request_id>/approval", cancellations.approval, name="approve-request"),
     path(f"{OWN}/requests/<str:request_id>/decline", cancellations.declining, name="decline-request"),
     path(f"{OWN}/rate", cancellations.rate, name="rate"),
+    path(MESSAGING, messaging.actions, name="messaging-actions"),
+    path(f"{MESSAGING}/attributes", messaging.attributes, name="messaging-attributes"),
+    *(
+        path(f"{MESSAGING}/messages/{action}", view, name=f"message-{action}")
+        for action, view in messaging.messages.items()
+    ),
     path(f"{TOLD}/destinations", notifications.destinations, name="destinations"),
     path(f"{TOLD}/destinations/<str:destination_id>", notifications.destination, name="destination"),
     path(f"{TOLD}/subscriptions", notifications.subscriptions, name="subscriptions"),

@@ -15,7 +15,7 @@ from django.utils.translation import override
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import ShopRequest, seller_of, seller_page
-from cancellations.queries import requests_of
+from cancellations.queries import buyer_spoke_of_cancelling
 from cancellations.wording import refusal
 from messaging import queries
 from messaging.actions import mark_read
@@ -67,7 +67,7 @@ def talk(request: ShopRequest, number: str) -> HttpResponse:
         writing.keep(form)
         return _show(request, order, thread, form)
     text = form.cleaned_data["text"]
-    may_speak = _may_speak_of_cancelling(order, thread, text)
+    may_speak = _may_speak_of_cancelling(order, text)
     insists = hashlib.sha256(text.encode()).hexdigest()
     if pushes_to_cancel(text, buyer_spoke=may_speak) and form.cleaned_data["confirmed"] != insists:
         writing.keep(form)
@@ -88,11 +88,9 @@ def file(request: ShopRequest, number: str, key: int) -> HttpResponse:
     return answer_with_file(find_order(request, number).pk, key, request.user.pk)
 
 
-def _may_speak_of_cancelling(order, thread, text: str) -> bool:
+def _may_speak_of_cancelling(order, text: str) -> bool:
     """Whether the buyer spoke of it first, in a message or by a request, or the words are the portal's own (B17)."""
-    if (thread is not None and thread.has_wish) or text.split() == _official(order)["text"].split():
-        return True
-    return requests_of(order.pk).exists()
+    return text.split() == _official(order)["text"].split() or buyer_spoke_of_cancelling(order.pk)
 
 
 def _official(order) -> dict[str, str]:

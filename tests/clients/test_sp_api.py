@@ -8,7 +8,7 @@ from io import BytesIO, StringIO
 import pytest
 from django.conf import settings
 from django.utils import timezone
-from sp_api.api import FeedsV20210630, Notifications, OrdersV0, Reports, Sellers, Tokens
+from sp_api.api import FeedsV20210630, Messaging, Notifications, OrdersV0, Reports, Sellers, Tokens
 from sp_api.base.exceptions import (
     SellingApiBadRequestException,
     SellingApiForbiddenException,
@@ -19,6 +19,7 @@ from sp_api.base.exceptions import (
 from accounts.models import Credential
 from cancellations.models import Cancellation
 from feeds.actions import run_feeds
+from messaging.models import Message
 from metrics.queries import rate_at
 from reports.actions import add_columns, make_report
 from spapi import webhooks
@@ -197,3 +198,16 @@ def test_a_change_of_an_order_arrives_at_a_queue_and_at_a_webhook(
     notifications.delete_notification_subscription("ORDER_CHANGE", kept["subscriptionId"])
     notifications.delete_destination(made["destinationId"])
     assert not notifications.get_destinations().payload
+
+
+def test_the_client_says_something_to_the_buyer(cast: Cast, keys, client_of):
+    order = cast.order(1)
+    messaging = client_of(Messaging, keys)
+    offered = messaging.get_messaging_actions_for_order(order.number, marketplaceIds=settings.MARKETPLACE_ID)
+    assert "unexpectedProblem" in {each["name"] for each in offered("_links")["actions"]}
+    locale = messaging.get_attributes(order.number, marketplaceIds=settings.MARKETPLACE_ID)
+    assert locale("buyer") == {"locale": "ja-JP"}
+    messaging.create_unexpected_problem(
+        order.number, body={"text": "入荷が遅れております。"}, marketplaceIds=settings.MARKETPLACE_ID
+    )
+    assert Message.objects.get().text == "入荷が遅れております。"

@@ -12,7 +12,16 @@ from .conftest import error_of, software_of
 
 READ, SHIP, CANCEL = Scope.ORDERS_READ, Scope.ORDERS_SHIP, Scope.ORDERS_CANCEL
 ORDER = "/orders/v0/orders/{number}"
+AT = "?marketplaceIds=A1VC38T7YXB528"
+MESSAGING = "/messaging/v1/orders/{number}"
 SUBSCRIPTION = "/notifications/v1/subscriptions/ORDER_CHANGE"
+
+
+def said(action: str) -> str:
+    """The address of a message to the buyer."""
+    return f"{MESSAGING}/messages/{action}{AT}"
+
+
 # Every operation: its name on the wire, the method, an address of it, and what keys must allow.
 OPERATIONS = {
     "getOrders": ("GET", "/orders/v0/orders", READ),
@@ -48,6 +57,45 @@ OPERATIONS = {
     "approveRequest": ("POST", "/cancellations/v1/requests/1/approval", CANCEL),
     "declineRequest": ("POST", "/cancellations/v1/requests/1/decline", CANCEL),
     "getRate": ("GET", "/cancellations/v1/rate", READ),
+    "getMessagingActionsForOrder": ("GET", f"{MESSAGING}{AT}", Scope.MESSAGES),
+    "GetAttributes": ("GET", f"{MESSAGING}/attributes{AT}", Scope.MESSAGES),
+    "confirmCustomizationDetails": (
+        "POST",
+        said("confirmCustomizationDetails"),
+        Scope.MESSAGES,
+    ),
+    "createConfirmDeliveryDetails": (
+        "POST",
+        said("confirmDeliveryDetails"),
+        Scope.MESSAGES,
+    ),
+    "createConfirmOrderDetails": (
+        "POST",
+        said("confirmOrderDetails"),
+        Scope.MESSAGES,
+    ),
+    "createConfirmServiceDetails": (
+        "POST",
+        said("confirmServiceDetails"),
+        Scope.MESSAGES,
+    ),
+    "createDigitalAccessKey": (
+        "POST",
+        said("digitalAccessKey"),
+        Scope.MESSAGES,
+    ),
+    "createUnexpectedProblem": (
+        "POST",
+        said("unexpectedProblem"),
+        Scope.MESSAGES,
+    ),
+    "sendInvoice": ("POST", said("invoice"), Scope.MESSAGES),
+    "createLegalDisclosure": (
+        "POST",
+        said("legalDisclosure"),
+        Scope.MESSAGES,
+    ),
+    "createWarranty": ("POST", said("warranty"), Scope.MESSAGES),
     "createDestination": ("POST", "/notifications/v1/destinations", Scope.WEBHOOKS),
     "getDestinations": ("GET", "/notifications/v1/destinations", Scope.WEBHOOKS),
     "getDestination": ("GET", "/notifications/v1/destinations/1", Scope.WEBHOOKS),
@@ -84,7 +132,7 @@ def test_an_operation_needs_its_scope_and_no_other(cast: Cast, clock, name):
     method, path, scope = OPERATIONS[name]
     path = path.format(number=cast.order(1).number)
     without = software_of(cast.shop, cast.alice, scopes=[each for each in Scope if each != scope])
-    only = software_of(cast.shop, cast.alice, scopes=[scope or Scope.MESSAGES])
+    only = software_of(cast.shop, cast.alice, scopes=[scope or Scope.ORDERS_REFUND])
     status = only.ask(method, path, {} if method == "POST" else None).status_code
     assert status != 403
     assert status < 500
