@@ -4,7 +4,7 @@ Every act takes the shop's row first, writes its note into the audit log, and ho
 looked up for each.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from cryptography.fernet import InvalidToken
@@ -17,7 +17,8 @@ from .actors import Actor
 from .keys import Keys, hashed, new_client_id, new_keys, resealed, sealed
 from .models import Application, Credential
 from .queries import application_of_shop, live_credentials, lock_seller
-from .rules import MOST_APPLICATIONS, MOST_KEYS, OVERLAP, Scope, Why
+from .rules import CODE_GOOD_FOR, MOST_APPLICATIONS, MOST_KEYS, OVERLAP, Scope, Why
+from .tokens import give_code
 
 
 class Refused(Exception):
@@ -118,6 +119,109 @@ def close(*, application_id: int, reason: str = "", by: Actor, now: datetime, ad
     return True
 
 
+def set_redirects(
+    *,
+    seller_id: int,
+    application_id: int,
+    redirects: Sequence[str],
+    by: Actor,
+    now: datetime,
+    address: str | None = None,
+) -> bool:
+    """Let consents for an application lead to these addresses only; False if it was so, or it is not open."""
+    with transaction.atomic():
+        lock_seller(seller_id)
+        application = application_of_shop(seller_id, application_id)
+        if application is None or not application.is_open or application.redirects == list(redirects):
+            return False
+        before, application.redirects = application.redirects, list(redirects)
+        application.save(update_fields=["redirects"])
+        audit(
+            act="application.redirects_set",
+            by=by,
+            now=now,
+            subject=application.merchant_id,
+            address=address,
+            before={"redirects": before},
+            after={"name": application.name, "redirects": application.redirects},
+        )
+    return True
+
+
+@sensitive_variables()
+def consent(
+    *,
+    seller_id: int,
+    application_id: int,
+    redirect: str,
+    newest: int,
+    by: Actor,
+    now: datetime,
+    address: str | None = None,
+) -> str:
+    """Let an application have a set of keys of its own, as its present ones allow; return a code for it (sp-api 2).
+
+    The code is good for five minutes and once. The set ends with the code, unless that is exchanged; the present
+    sets stay as they are, since the application shows their secret when it does. `newest` is the key of the latest
+    set that the person saw.
+
+    Raises Application.DoesNotExist, Refused(NOT_APPROVED), Refused(NO_KEYS) if no set is good,
+    Refused(ISSUED_MEANWHILE) if there is a later set, Refused(TOO_MANY_KEYS) beyond 5 that are good, ValueError if
+    no person consents.
+    """
+    if by.user_id is None:
+        raise ValueError("a person consents")
+    with transaction.atomic():
+        lock_seller(seller_id)
+        application = application_of_shop(seller_id, application_id)
+        if application is None:
+            raise Application.DoesNotExist
+        if application.state != Application.State.APPROVED:
+            raise Refused(Why.NOT_APPROVED)
+        good = live_credentials(application, now=now).order_by("-pk")
+        present = good.first()
+        if present is None:
+            raise Refused(Why.NO_KEYS)
+        if latest_key(application) != newest:
+            raise Refused(Why.ISSUED_MEANWHILE)
+        if good.count() >= MOST_KEYS:
+            raise Refused(Why.TOO_MANY_KEYS)
+        made = new_keys()
+        credential = _kept(made, application, present.scopes, present.lifetime, by.user_id, now)
+        credential.expires_at = now + CODE_GOOD_FOR
+        credential.save()
+        code = give_code(credential, redirect, now=now)
+        after = {"name": application.name, "access_key": made.access_key, "scopes": credential.scopes}
+        shop = application.merchant_id
+        audit(act="application.consented", by=by, now=now, subject=shop, address=address, after=after)
+    return code
+
+
+def latest_key(application: Application) -> int:
+    """The key of an application's latest set of keys, 0 if it has none."""
+    return application.credentials.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def _kept(
+    made: Keys, application: Application, scopes: Collection[str], days: int, user_id: int, now: datetime
+) -> Credential:
+    """A set of keys as it is kept; not saved yet."""
+    return Credential(
+        application=application,
+        seller_id=application.seller_id,
+        scopes=sorted(scopes),
+        client_secret_hash=hashed(made.client_secret),
+        refresh_token_hash=hashed(made.refresh_token),
+        access_key=made.access_key,
+        sealed_secret_key=sealed(made.secret_key),
+        auth_token_hash=hashed(made.auth_token),
+        issued_by_id=user_id,
+        issued_at=now,
+        lifetime=days,
+        expires_at=now + timedelta(days=days),
+    )
+
+
 @sensitive_variables()
 def issue(
     *,
@@ -149,28 +253,15 @@ def issue(
             raise Application.DoesNotExist
         if application.state != Application.State.APPROVED:
             raise Refused(Why.NOT_APPROVED)
-        latest = application.credentials.order_by("-pk").values_list("pk", flat=True).first() or 0
-        if latest != newest:
+        if latest_key(application) != newest:
             raise Refused(Why.ISSUED_MEANWHILE)
         good = live_credentials(application, now=now)
         if good.count() >= MOST_KEYS:
             raise Refused(Why.TOO_MANY_KEYS)
         good.filter(expires_at__gt=now + OVERLAP).update(expires_at=now + OVERLAP)
         made = keys or new_keys()
-        credential = Credential.objects.create(
-            application=application,
-            seller_id=seller_id,
-            scopes=sorted(scopes),
-            client_secret_hash=hashed(made.client_secret),
-            refresh_token_hash=hashed(made.refresh_token),
-            access_key=made.access_key,
-            sealed_secret_key=sealed(made.secret_key),
-            auth_token_hash=hashed(made.auth_token),
-            issued_by_id=by.user_id,
-            issued_at=now,
-            lifetime=days,
-            expires_at=now + timedelta(days=days),
-        )
+        credential = _kept(made, application, scopes, days, by.user_id, now)
+        credential.save()
         after = {
             "name": application.name,
             "access_key": made.access_key,

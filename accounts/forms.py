@@ -6,11 +6,12 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from events.forms import STALE_PAGE, LineField
+from events.forms import STALE_PAGE, LineField, TextField
 
-from .rules import Scope
+from .rules import LONGEST_REDIRECT, MOST_REDIRECTS, Scope, is_redirect
 from .wording import COLLEAGUE_ROLES, LIFETIMES, LOOKS, MAY_BE_SILENCED, SCOPES
 
 # The ways in which a hidden number may be wrong.
@@ -186,6 +187,43 @@ class ApplicationForm(forms.Form):
             "invalid": _("メールアドレスを正しく入力してください。"),
         },
     )
+
+
+class RedirectsForm(forms.Form):
+    """Addresses to which a consent may lead back, one in a line."""
+
+    redirects = TextField(
+        label=_("リダイレクトURI"),
+        required=False,
+        max_length=MOST_REDIRECTS * (LONGEST_REDIRECT + 2),
+        help_text=_(
+            "ソフトウェアの画面から接続を許可したあとに戻るアドレス。1行に1つ、https://で始まるものを入力します。"
+        ),
+        widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "none"}),
+    )
+
+    def clean_redirects(self) -> list[str]:
+        """The addresses, each once."""
+        found = list(
+            dict.fromkeys(line.strip() for line in self.cleaned_data["redirects"].splitlines() if line.strip())
+        )
+        if len(found) > MOST_REDIRECTS:
+            words = _("登録できるリダイレクトURIは%(n)d件までです。")
+            raise ValidationError(words, code="too_many", params={"n": MOST_REDIRECTS})
+        for each in found:
+            if not is_redirect(each):
+                words = _("「%(address)s」は使用できません。https://で始まるアドレスを入力してください。")
+                raise ValidationError(words, code="unusable", params={"address": each[:100]})
+        return found
+
+
+class ConsentForm(forms.Form):
+    """The consent of an OWNER, who gives the own password again (reliability S-16)."""
+
+    newest = forms.IntegerField(
+        widget=forms.HiddenInput, min_value=0, error_messages=dict.fromkeys(NUMBER, STALE_PAGE)
+    )
+    own_password = own_password_field(required=True)
 
 
 class KeysForm(forms.Form):

@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .rules import Scope, TokenKind
+from .rules import LONGEST_REDIRECT, Scope, TokenKind
 
 
 class UserManager(BaseUserManager["User"]):
@@ -239,6 +239,10 @@ class Application(models.Model):
     purpose = models.CharField(_("利用目的"), max_length=500)
     contact = models.EmailField(_("連絡先のメールアドレス"))
     client_id = models.CharField(_("クライアントID"), max_length=100, unique=True)
+    # Where an OWNER's consent may lead back to.
+    redirects = ArrayField(
+        models.CharField(max_length=LONGEST_REDIRECT), default=list, blank=True, verbose_name=_("リダイレクトURI")
+    )
     state = models.CharField(_("状態"), max_length=10, choices=State, default=State.PENDING)
     registered_by = models.ForeignKey(
         User, models.PROTECT, related_name="+", db_index=False, verbose_name=_("登録した人")
@@ -342,6 +346,7 @@ class AccessToken(models.Model):
         ACCESS = TokenKind.ACCESS.value, _("アクセストークン")
         GRANTLESS = TokenKind.GRANTLESS.value, _("出品者によらないトークン")
         RESTRICTED = TokenKind.RESTRICTED.value, _("制限付きデータトークン")
+        CODE = TokenKind.CODE.value, _("認可コード")
 
     token_hash = models.CharField(max_length=64, unique=True)
     kind = models.CharField(_("種類"), max_length=10, choices=Kind)

@@ -219,6 +219,14 @@ def application_of_shop(seller_id: int, application_id: int) -> Application | No
     return found.select_related("seller", "registered_by").first()
 
 
+def approved_application(seller_id: int, client_id: str) -> Application | None:
+    """The shop's approved software of this client ID; None for any other."""
+    if "\x00" in client_id:
+        return None
+    found = Application.objects.filter(seller_id=seller_id, client_id=client_id, state=Application.State.APPROVED)
+    return found.select_related("seller").first()
+
+
 def applications_to_decide() -> QuerySet[Application]:
     """Registrations that wait for an operator, the longest first (index `applications_to_decide`)."""
     return Application.objects.filter(state=Application.State.PENDING).order_by("pk")

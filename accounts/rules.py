@@ -1,13 +1,21 @@
 """Rules of registered developers: what keys are good for, how many there are, why an act is refused (domain 14.1)."""
 
+import re
 from datetime import timedelta
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 # A shop's open registrations, and the sets of keys of one that are good at the same time.
 MOST_APPLICATIONS = 20
 MOST_KEYS = 5
 # For how long old keys stay good beside new ones, so that software is changed over without standing still.
 OVERLAP = timedelta(days=7)
+# What a consent gives must be exchanged within this time (sp-api 2).
+CODE_GOOD_FOR = timedelta(minutes=5)
+# Addresses of software to which a consent may lead back.
+MOST_REDIRECTS, LONGEST_REDIRECT = 5, 500
+_ADDRESS = re.compile(r"[\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+")
+_OWN_MACHINE = frozenset({"localhost", "127.0.0.1"})
 
 
 class Scope(StrEnum):
@@ -29,6 +37,21 @@ class TokenKind(StrEnum):
     ACCESS = "ACCESS"
     GRANTLESS = "GRANTLESS"
     RESTRICTED = "RESTRICTED"
+    # No token of its own: what an OWNER's consent gives, to be exchanged once for tokens.
+    CODE = "CODE"
+
+
+def is_redirect(address: str) -> bool:
+    """Whether a consent may lead to an address: https, or the reader's own machine, without a password or fragment."""
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or len(address) > LONGEST_REDIRECT or not _ADDRESS.fullmatch(address):
+        return False
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in _OWN_MACHINE)
+    return is_safe and not parts.fragment and "@" not in parts.netloc
 
 
 class Why(StrEnum):
@@ -39,3 +62,4 @@ class Why(StrEnum):
     TOO_MANY_KEYS = "TOO_MANY_KEYS"
     NOT_APPROVED = "NOT_APPROVED"
     ISSUED_MEANWHILE = "ISSUED_MEANWHILE"
+    NO_KEYS = "NO_KEYS"

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q
+from django.views.decorators.debug import sensitive_variables
 
 from .actors import Actor, Door, Role
-from .keys import hashed
+from .keys import hashed, new_keys
 from .models import AccessToken, Application, Credential
 from .queries import good_credentials
-from .rules import Scope, TokenKind
+from .rules import CODE_GOOD_FOR, Scope, TokenKind
 
 GOOD_FOR = timedelta(hours=1)
 # The last use of keys is noted no more often than this.
@@ -25,6 +27,7 @@ PREFIXES = {
     TokenKind.ACCESS: "Atza|",
     TokenKind.GRANTLESS: "Atza|",
     TokenKind.RESTRICTED: "Atz.sprdt|",
+    TokenKind.CODE: "",
 }
 FORGOTTEN_AFTER = timedelta(days=1)
 
@@ -85,6 +88,37 @@ def refresh(*, client_id: str, client_secret: str, refresh_token: str, now: date
     if credential is None:
         raise InvalidGrant
     return _give(TokenKind.ACCESS, credential, now=now)
+
+
+def give_code(credential: Credential, redirect: str, *, now: datetime) -> str:
+    """A code for a set of keys, to be exchanged once within five minutes by whoever was sent to this address."""
+    where = [{"redirect": redirect}]
+    return _give(TokenKind.CODE, credential, now=now, resources=where, good_for=CODE_GOOD_FOR)
+
+
+@sensitive_variables()
+def exchange(*, client_id: str, client_secret: str, code: str, redirect: str, now: datetime) -> tuple[str, str]:
+    """A refresh token and an access token for the code of a consent; `redirect` is compared if it is given.
+
+    Raises InvalidClient, or InvalidGrant for a code that is not this application's, too old or used before.
+    """
+    application = _application(client_id, client_secret, now)
+    with transaction.atomic():
+        found = AccessToken.objects.select_for_update().filter(
+            token_hash=hashed(code), kind=TokenKind.CODE, expires_at__gt=now, credential__application=application
+        )
+        row = found.select_related("credential").first()
+        if row is None or not row.credential.is_good(now):
+            raise InvalidGrant
+        if redirect and row.resources != [{"redirect": redirect}]:
+            raise InvalidGrant
+        refresh_token = new_keys().refresh_token
+        credential = row.credential
+        credential.refresh_token_hash = hashed(refresh_token)
+        credential.expires_at = credential.issued_at + timedelta(days=credential.lifetime)
+        credential.save(update_fields=["refresh_token_hash", "expires_at"])
+        row.delete()
+        return refresh_token, _give(TokenKind.ACCESS, credential, now=now)
 
 
 def without_seller(*, client_id: str, client_secret: str, now: datetime) -> str:
@@ -151,7 +185,12 @@ def _application(client_id: str, client_secret: str, now: datetime) -> Applicati
 
 
 def _give(
-    kind: TokenKind, credential: Credential, *, now: datetime, resources: Sequence[dict[str, Any]] = ()
+    kind: TokenKind,
+    credential: Credential,
+    *,
+    now: datetime,
+    resources: Sequence[dict[str, Any]] = (),
+    good_for: timedelta = GOOD_FOR,
 ) -> str:
     token = PREFIXES[kind] + secrets.token_urlsafe(48)
     AccessToken.objects.create(
@@ -160,6 +199,6 @@ def _give(
         credential=credential,
         resources=list(resources),
         given_at=now,
-        expires_at=now + GOOD_FOR,
+        expires_at=now + good_for,
     )
     return token

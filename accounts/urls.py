@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from .views import colleagues, developers, passwords, preferences, second_factor, signing_in
+from .views import colleagues, consent, developers, passwords, preferences, second_factor, signing_in
 
 urlpatterns = [
     path("login/", signing_in.login, name="login"),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("login/password/new/", passwords.new, name="password-new"),
     path("login/password/<str:link>/", passwords.follow_link, name="password-link"),
     path("logout/", signing_in.logout, name="logout"),
+    path("apps/authorize/consent", consent.ask, name="consent"),
     path("language/", signing_in.language, name="language"),
 ]
 seller = [
@@ -19,6 +20,7 @@ seller = [
     path("settings/people/", colleagues.people, name="people"),
     path("settings/developer/", developers.developer, name="developer"),
     path("settings/developer/<int:application_id>/", developers.application, name="application"),
+    path("settings/developer/<int:application_id>/redirects/", developers.redirects, name="redirects"),
     path("settings/developer/<int:application_id>/end/", developers.application_end, name="application-end"),
     path(
         "settings/developer/<int:application_id>/keys/<int:credential_id>/end/",

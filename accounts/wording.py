@@ -69,6 +69,9 @@ def why_refused(why: Why) -> str:
         )
         % {"n": MOST_KEYS},
         Why.NOT_APPROVED: gettext("この登録ではキーを発行できません。登録の状態を確認してください。"),
+        Why.NO_KEYS: gettext(
+            "このソフトウェアには有効なキーがありません。先に「開発者とキー」でキーを発行してください。"
+        ),
         Why.ISSUED_MEANWHILE: gettext(
             "このページを開いた後に、別のキーが発行されました。発行されたキーを確認してから、もう一度お試しください。"
         ),

@@ -16,8 +16,8 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import queries
 from accounts.access import ShopRequest, hear_own_password, owner_page, seller_of
-from accounts.developers import Refused, close, issue, register, revoke
-from accounts.forms import ApplicationForm, KeysForm
+from accounts.developers import Refused, close, issue, register, revoke, set_redirects
+from accounts.forms import ApplicationForm, KeysForm, RedirectsForm
 from accounts.rules import OVERLAP, Why
 from accounts.wording import SCOPES, why_refused
 from cancellations.queries import rules_at
@@ -116,6 +116,35 @@ def application(request: ShopRequest, application_id: int) -> HttpResponse:
 def _operations(scopes: Collection[str]) -> list[Promise]:
     """What keys are good for, in the words and the order of the form."""
     return [words for scope, words in SCOPES if scope in scopes]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@owner_page
+def redirects(request: ShopRequest, application_id: int) -> HttpResponse:
+    """Where a consent for this software may lead back to."""
+    seller_id = request.membership.seller_id
+    found = queries.application_of_shop(seller_id, application_id)
+    if found is None or not found.is_open:
+        raise Http404
+    form = RedirectsForm(
+        request.POST if request.method == "POST" else None, initial={"redirects": "\n".join(found.redirects)}
+    )
+    if form.is_bound and form.is_valid():
+        changed = set_redirects(
+            seller_id=seller_id,
+            application_id=found.pk,
+            redirects=form.cleaned_data["redirects"],
+            by=seller_of(request),
+            now=timezone.now(),
+            address=request.META["REMOTE_ADDR"],
+        )
+        if changed:
+            messages.success(request, _("リダイレクトURIを保存しました。"))
+        else:
+            messages.info(request, _("変更はありませんでした。"))
+        return redirect("seller:application", found.pk)
+    context = {"here": "settings", "application": found, "form": form}
+    return render(request, "accounts/developer_redirects.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

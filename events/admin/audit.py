@@ -37,6 +37,12 @@ ACTS = {
     "application.closed": _("開発者の登録を終了しました"),
     "application.keys_issued": _("キーを発行しました"),
     "application.keys_revoked": _("キーを無効にしました"),
+    "application.redirects_set": _("リダイレクトURIを変更しました"),
+    "application.consented": _("ソフトウェアの接続を許可しました"),
+    "webhook.added": _("Webhookを登録しました"),
+    "webhook.changed": _("Webhookの通知の種類を変更しました"),
+    "webhook.secret_renewed": _("Webhookの署名の秘密キーを新しくしました"),
+    "webhook.ended": _("Webhookを終了しました"),
     "shop_rules.changed": _("店舗のキャンセルのルールを変更しました"),
     "report_columns.changed": _("注文レポートの項目を変更しました"),
     "cancellations.buyerreason.added": _("購入者の理由を追加しました"),
@@ -73,6 +79,7 @@ TABLES = {
     "order": "orders.Order",
     "shop": "accounts.Membership",
     "shop_rules": "cancellations.SellerRules",
+    "webhook": "spapi.Destination",
 }
 # What is no column.
 NAMES = {
@@ -87,6 +94,7 @@ NAMES = {
     "scopes": _("許可する操作"),
     "days": _("有効期間（日）"),
     "keys_revoked": _("無効になったキー"),
+    "topics": _("通知の種類"),
 }
 
 
@@ -122,8 +130,10 @@ def _column(act: str, name: str) -> Field | None:
 
 def _value(column: Field | None, value: Any) -> str:
     """A value as people read it; columns keep codes, the log keeps what a form showed."""
-    if value in (None, ""):
+    if value in (None, "", []):
         return "—"
+    if isinstance(value, list):
+        return ", ".join(str(each) for each in value)
     if isinstance(column, BooleanField):
         return gettext("はい") if str(value) == "True" else gettext("いいえ")
     if isinstance(column, DateField):  # moments, too

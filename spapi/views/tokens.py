@@ -11,7 +11,15 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
 
-from accounts.tokens import GOOD_FOR, InvalidClient, InvalidGrant, refresh, restrict, without_seller
+from accounts.tokens import (
+    GOOD_FOR,
+    InvalidClient,
+    InvalidGrant,
+    exchange,
+    refresh,
+    restrict,
+    without_seller,
+)
 from spapi.door import Call, by_method, operation, read_body
 from spapi.problems import Problem
 
@@ -22,10 +30,11 @@ SCOPES = frozenset(
         "sellingpartnerapi::client_credential:rotation",
     }
 )
+# Ways to ask for a token, and the parameter that each needs beside the client's own.
+NEEDED = {"refresh_token": "refresh_token", "client_credentials": "scope", "authorization_code": "code"}
 SECONDS = int(GOOD_FOR.total_seconds())
 INVALID_GRANT = (
-    "The request has an invalid grant parameter : refresh_token."
-    " User may have revoked or didn't grant the permission."
+    "The request has an invalid grant parameter : {}. User may have revoked or didn't grant the permission."
 )
 
 
@@ -38,7 +47,7 @@ class _Refused(Exception):
 
 
 @csrf_exempt
-@sensitive_post_parameters("client_secret", "refresh_token")
+@sensitive_post_parameters("client_secret", "refresh_token", "code")
 @sensitive_variables("given")
 def token(request: HttpRequest) -> HttpResponse:
     """An access token for keys; the body is a form or JSON."""
@@ -80,9 +89,9 @@ def _given(request: HttpRequest) -> dict[str, str]:
 
 def _granted(given: dict[str, str]) -> dict[str, Any]:
     grant = given.get("grant_type", "")
-    needed = {"refresh_token": "refresh_token", "client_credentials": "scope"}.get(grant)
+    needed = NEEDED.get(grant)
     if needed is None:
-        raise _Refused(400, "unsupported_grant_type", "Send refresh_token or client_credentials as grant_type.")
+        raise _Refused(400, "unsupported_grant_type", f"Send one of {', '.join(NEEDED)} as grant_type.")
     for name in (needed, "client_id", "client_secret"):
         if not given.get(name):
             raise _Refused(400, "invalid_request", f"The request is missing a required parameter : {name}")
@@ -93,13 +102,17 @@ def _granted(given: dict[str, str]) -> dict[str, Any]:
         if grant == "refresh_token":
             made = refresh(**keys, refresh_token=given["refresh_token"], now=now)
             return {"access_token": made, "refresh_token": given["refresh_token"], **answer}
+        if grant == "authorization_code":
+            redirect = given.get("redirect_uri", "")
+            refresh_token, made = exchange(**keys, code=given["code"], redirect=redirect, now=now)
+            return {"access_token": made, "refresh_token": refresh_token, **answer}
         if not SCOPES.issuperset(given["scope"].split()):
             raise _Refused(400, "invalid_scope", "The requested scope is unknown.")
         return {"access_token": without_seller(**keys, now=now), "scope": given["scope"], **answer}
     except InvalidClient:
         raise _Refused(401, "invalid_client", "Client authentication failed") from None
     except InvalidGrant:
-        raise _Refused(400, "invalid_grant", INVALID_GRANT) from None
+        raise _Refused(400, "invalid_grant", INVALID_GRANT.format(needed)) from None
 
 
 # --- restricted tokens --------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import Page
 
-from accounts.developers import issue, register, revoke
-from accounts.models import Credential, LoginAttempt, User
+from accounts.developers import issue, register, revoke, set_redirects
+from accounts.models import Application, Credential, LoginAttempt, User
 from accounts.passwords import link_for
 from accounts.rules import Scope
 from cancellations import actions as cancelling
@@ -252,6 +252,8 @@ def pages(floor) -> list[tuple[User | None, str]]:
     of_seller += [
         "/seller/settings/developer/",
         f"/seller/settings/developer/{software}/",
+        f"/seller/settings/developer/{software}/redirects/",
+        f"/apps/authorize/consent?state=1&application_id={Application.objects.get(pk=software).client_id}",
         f"/seller/settings/developer/{software}/end/",
         f"/seller/settings/developer/{software}/keys/{keys}/end/",
         "/seller/settings/",
@@ -352,6 +354,7 @@ def some_software(floor) -> tuple[int, int]:
         newest = software.credentials.order_by("-pk").first().pk
     first = software.credentials.order_by("pk").first()
     revoke(credential_id=first.pk, **given)
+    set_redirects(application_id=software.pk, redirects=["https://stock.example/connected"], **given)
     return software.pk, newest
 
 

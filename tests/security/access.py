@@ -108,6 +108,8 @@ ACCESS = {
     "seller:application": Rule(OWNERS, READ | POST, done=200, row="application", owners=frozenset({OWNER})),
     "seller:application-end": Rule(OWNERS, READ | POST, row="application", owners=frozenset({OWNER})),
     "seller:keys-end": Rule(OWNERS, READ | POST, row="keys", owners=frozenset({OWNER})),
+    "seller:redirects": Rule(OWNERS, READ | POST, row="application", owners=frozenset({OWNER})),
+    "consent": page(OWNERS, methods=READ | POST, read=400, done=400),  # without a software that sends anybody
     "seller:webhooks": page(OWNERS, methods=READ | POST, done=200),
     "seller:webhook": Rule(OWNERS, READ | POST, done=200, row="webhook", owners=frozenset({OWNER})),
     "seller:webhook-secret": Rule(OWNERS, READ | POST, done=200, row="webhook", owners=frozenset({OWNER})),
