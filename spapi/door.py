@@ -58,6 +58,7 @@ class Call:
     holder: Holder
     query: Query
     now: datetime
+    plan: "Plan"
 
     @property
     def seller_id(self) -> int:
@@ -69,7 +70,13 @@ class Call:
 
         Raises Problem 400, 413 or 415.
         """
+        self.require_described(kind)
         return read_body(self.request, kind)
+
+    def require_described(self, kind: type) -> None:
+        """Require that the operation's description names this body: another is a mistake of ours."""
+        if kind is not self.plan.body:
+            raise LookupError(f"{kind} is not the body of the description of {self.plan.name}")
 
     def sees(self, element: str) -> bool:
         """Whether a restricted token shows this data of the buyer at this address (sp-api 7)."""
@@ -95,19 +102,34 @@ Operation = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is known of an operation: its name on the wire, its limit, and what keys must allow for it."""
+    """What is known of an operation: its name on the wire, its limit, and what keys must allow for it.
+
+    `query` are its parameters with what each is (`params.TEXT` …), `body` is the type of its body, `success` the
+    status of an answer that is no error: they are what the description says of it.
+    """
 
     name: str
     limit: Limit
     scope: Scope | None
     kinds: frozenset[str] = OF_SHOP
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: type | None = None
+    success: int = 200
 
 
 def operation(
-    name: str, *, rate: float, burst: int, scope: Scope | None, kinds: frozenset[str] = OF_SHOP
+    name: str,
+    *,
+    rate: float,
+    burst: int,
+    scope: Scope | None,
+    kinds: frozenset[str] = OF_SHOP,
+    query: Mapping[str, str] | None = None,
+    body: type | None = None,
+    success: int = 200,
 ) -> Callable[[Operation], Operation]:
-    """Make a function of a `Call` an operation of this door."""
-    plan = Plan(name, Limit(rate, burst), scope, kinds)
+    """Make a function of a `Call` an operation of this door, described as in `Plan`."""
+    plan = Plan(name, Limit(rate, burst), scope, kinds, query or {}, body, success)
 
     def decorate(act: Operation) -> Operation:
         @wraps(act)
@@ -115,6 +137,7 @@ def operation(
             return _answered(request, plan, lambda call: act(call, **path))
 
         guarded.plan = plan  # type: ignore[attr-defined]
+        guarded.summary = (act.__doc__ or "").strip()  # type: ignore[attr-defined]
         return guarded
 
     return decorate
@@ -150,7 +173,7 @@ def _answered(request: HttpRequest, plan: Plan, act: Callable[[Call], Any]) -> H
             holder = _let_in(request, plan, now)
             _take_one(holder, plan, now)
             _require_readable(request)
-            found = act(Call(request, holder, Query(request.GET), now))
+            found = act(Call(request, holder, Query(request.GET, plan.query), now, plan))
         answer = found if isinstance(found, Answer) else Answer(found)
     except Problem as problem:
         answer = Answer(problem.body, problem.status, problem.headers)

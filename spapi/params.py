@@ -14,19 +14,30 @@ _MOMENT = re.compile(
 )
 
 
-class Query:
-    """The query of a request; what nobody asks it for is ignored."""
+TEXT, LIST, MOMENT, NUMBER, TRUTH = "text", "list", "moment", "number", "truth"
 
-    def __init__(self, given: QueryDict) -> None:
-        self.given = given
+
+class Query:
+    """The query of a request; what nobody asks it for is ignored.
+
+    `described` are the parameters that the operation's description names: asking for another is a mistake of ours.
+    """
+
+    def __init__(self, given: QueryDict, described: Collection[str] | None = None) -> None:
+        self._given, self._described = given, described
+
+    def _values(self, name: str) -> list[str]:
+        if self._described is not None and name not in self._described:
+            raise LookupError(f"{name} is no parameter of this operation's description")
+        return self._given.getlist(name)
 
     def has(self, *names: str) -> list[str]:
         """Those of these parameters that were sent with a value."""
-        return [name for name in names if any(self.given.getlist(name))]
+        return [name for name in names if any(self._values(name))]
 
     def text(self, name: str, *, longest: int = 4000) -> str:
         """One value, empty if it was not sent. Raises Problem 400 for several that differ, or one too long."""
-        values = set(self.given.getlist(name))
+        values = set(self._values(name))
         if len(values) > 1:
             raise invalid(f"{name}: sent more than once.")
         value = values.pop() if values else ""
@@ -36,7 +47,7 @@ class Query:
 
     def texts(self, name: str, *, known: Collection[str] = (), most: int = 0) -> list[str]:
         """A list: repeated parameters and commas mean the same. Raises Problem 400 for unknown or too many values."""
-        parts = [part.strip() for value in self.given.getlist(name) for part in value.split(",")]
+        parts = [part.strip() for value in self._values(name) for part in value.split(",")]
         values = list(dict.fromkeys(part for part in parts if part))
         if any("\x00" in value for value in values):
             raise invalid(f"{name}: cannot be read.")

@@ -12,7 +12,7 @@ from orders.polling import PLACED, UPDATED, Poll, Polled
 
 from . import problems, shapes
 from .paging import next_token, state_of
-from .params import Query, moment_of
+from .params import LIST, MOMENT, NUMBER, TEXT, TRUTH, Query, moment_of
 from .problems import invalid
 
 MOST_ORDERS = 100
@@ -47,6 +47,18 @@ EXCLUDED_BY_SELLER_ORDER_ID = (
     "LastUpdatedBefore",
     "BuyerEmail",
 )
+
+
+# What a list of orders may be asked for.
+QUERY = {
+    "MarketplaceIds": LIST,
+    **dict.fromkeys(("CreatedAfter", "CreatedBefore", "LastUpdatedAfter", "LastUpdatedBefore"), MOMENT),
+    **dict.fromkeys(("OrderStatuses", "FulfillmentChannels", "PaymentMethods", "AmazonOrderIds"), LIST),
+    **dict.fromkeys(("BuyerEmail", "SellerOrderId", "NextToken"), TEXT),
+    "MaxResultsPerPage": NUMBER,
+    "IsISPU": TRUTH,
+    **dict.fromkeys(NEVER, LIST),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from .door import nowhere
 from .views import (
     cancellations,
+    description,
     documents,
     feeds,
     later_orders,
@@ -25,6 +26,8 @@ TOLD = "notifications/v1"
 WEBHOOK = "settings/webhooks/<int:webhook_id>"
 
 urlpatterns = [
+    path("api/", description.reference, name="reference"),
+    path("api/openapi.json", description.openapi, name="openapi"),
     path("auth/o2/token", tokens.token, name="token"),
     path("tokens/2021-03-01/restrictedDataToken", tokens.restricted_data_token, name="restricted-data-token"),
     path("orders/v0/orders", orders.orders, name="orders"),

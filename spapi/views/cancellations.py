@@ -24,7 +24,7 @@ from orders.outcomes import Outcome, Refused, Result
 from orders.queries import local_day, order_of_seller
 from spapi.door import NOT_DECODED, Call, by_method, decoded, operation
 from spapi.paging import next_token, state_of
-from spapi.params import key_of, moment_of
+from spapi.params import MOMENT, NUMBER, TEXT, key_of, moment_of
 from spapi.polls import SAFETY
 from spapi.problems import Problem, invalid
 from spapi.shapes import moment
@@ -102,6 +102,7 @@ def _body(call: Call, kind: type[B]) -> B:
 
     Raises Problem 400, 413, 415 or 422.
     """
+    call.require_described(kind)
     try:
         return decoded(call.request, kind)
     except msgspec.ValidationError as error:
@@ -208,7 +209,7 @@ def _outcome(order: "Order", outcomes: list[Outcome]) -> dict[str, Any]:
     }
 
 
-@operation("cancelOrder", rate=2, burst=30, scope=Scope.ORDERS_CANCEL)
+@operation("cancelOrder", rate=2, burst=30, scope=Scope.ORDERS_CANCEL, body=CancellationBody)
 def cancel_order(call: Call, number: str) -> dict[str, Any]:
     """Cancel a whole order or items of it, as the page does; the answer says whether it counts and why."""
     body = _body(call, CancellationBody)
@@ -260,7 +261,13 @@ def request_shape(request: "CancellationRequest") -> dict[str, Any]:
     return shape
 
 
-@operation("getRequests", rate=0.5, burst=30, scope=Scope.ORDERS_READ)
+@operation(
+    "getRequests",
+    rate=0.5,
+    burst=30,
+    scope=Scope.ORDERS_READ,
+    query={"status": TEXT, "updatedAfter": MOMENT, "pageSize": NUMBER, "nextToken": TEXT},
+)
 def get_requests(call: Call) -> dict[str, Any]:
     """The shop's requests by the last change of their order, earliest first, up to 100 a page (domain 14.8)."""
     query = call.query
@@ -322,7 +329,7 @@ def get_request(call: Call, request_id: str) -> dict[str, Any]:
     return {"payload": request_shape(_request(call, request_id))}
 
 
-@operation("approveRequest", rate=2, burst=30, scope=Scope.ORDERS_CANCEL)
+@operation("approveRequest", rate=2, burst=30, scope=Scope.ORDERS_CANCEL, body=Body)
 def approve(call: Call, request_id: str) -> dict[str, Any]:
     """Cancel what the buyer asked for, with the buyer's reason: it never counts."""
     body = _body(call, Body)
@@ -338,7 +345,7 @@ def approve(call: Call, request_id: str) -> dict[str, Any]:
     return {"payload": _done_once(call, body, ["approve", request.pk, body.expected_version], act)}
 
 
-@operation("declineRequest", rate=2, burst=30, scope=Scope.ORDERS_CANCEL)
+@operation("declineRequest", rate=2, burst=30, scope=Scope.ORDERS_CANCEL, body=DeclineBody)
 def decline_request(call: Call, request_id: str) -> dict[str, Any]:
     """Answer a request with no; the order goes on (domain 7.5)."""
     body = _body(call, DeclineBody)
@@ -425,7 +432,7 @@ def _allowed(why_not: Refusal | None) -> dict[str, Any]:
     return {"allowed": why_not is None} | ({"code": why_not.value, "message": refusal(why_not)} if why_not else {})
 
 
-@operation("getRate", rate=0.5, burst=30, scope=Scope.ORDERS_READ)
+@operation("getRate", rate=0.5, burst=30, scope=Scope.ORDERS_READ, query={"asOf": MOMENT})
 def get_rate(call: Call) -> dict[str, Any]:
     """The shop's cancellation rate, now or as of a moment (B14)."""
     as_of = call.query.moment("asOf") or call.now

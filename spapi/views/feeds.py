@@ -12,7 +12,7 @@ from accounts.rules import Scope
 from feeds import queries
 from feeds.actions import NoBytes, TooManyDocuments, TooManyFeeds, cancel_feed, reserve, submit_document
 from feeds.queries import Listed
-from spapi import problems
+from spapi import params, problems
 from spapi.door import Answer, Call, by_method, operation
 from spapi.names import (
     ANSWERED,
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
     from feeds.models import Feed
 
 LIST = "feeds"
+# What lists of feeds and of reports are asked for alike.
+QUERY = {
+    "processingStatuses": params.LIST,
+    "marketplaceIds": params.LIST,
+    "pageSize": params.NUMBER,
+    "createdSince": params.MOMENT,
+    "createdUntil": params.MOMENT,
+    "nextToken": params.TEXT,
+}
 KEPT = timedelta(days=90)
 
 
@@ -61,7 +70,9 @@ class FeedDocumentSpecification(msgspec.Struct, rename="camel"):
     content_type: str
 
 
-@operation("createFeedDocument", rate=0.5, burst=15, scope=Scope.FEEDS)
+@operation(
+    "createFeedDocument", rate=0.5, burst=15, scope=Scope.FEEDS, body=FeedDocumentSpecification, success=201
+)
 def create_feed_document(call: Call) -> Answer:
     """A place for the bytes of a feed, and the address to put them to, good for five minutes."""
     content_type = call.body(FeedDocumentSpecification).content_type
@@ -87,7 +98,7 @@ class FeedSpecification(msgspec.Struct, rename="camel"):
     feed_options: dict[str, str] = {}
 
 
-@operation("createFeed", rate=0.0083, burst=15, scope=Scope.FEEDS)
+@operation("createFeed", rate=0.0083, burst=15, scope=Scope.FEEDS, body=FeedSpecification, success=202)
 def create_feed(call: Call) -> Answer:
     """Put a document into the shop's queue."""
     body = call.body(FeedSpecification)
@@ -125,7 +136,7 @@ def require_marketplace(given: list[str]) -> None:
         raise problems.denied(problems.FOREIGN_MARKETPLACE)
 
 
-@operation("getFeeds", rate=0.0222, burst=10, scope=Scope.FEEDS)
+@operation("getFeeds", rate=0.0222, burst=10, scope=Scope.FEEDS, query=QUERY | {"feedTypes": params.LIST})
 def get_feeds(call: Call) -> dict[str, Any]:
     """The shop's feeds, the latest first."""
     query = call.query

@@ -12,7 +12,7 @@ from orders import polling
 from orders.polling import PLACED, Polled
 from spapi import later_shapes, problems, shapes
 from spapi.door import Call, by_method, operation
-from spapi.params import Query
+from spapi.params import LIST, MOMENT, NUMBER, TEXT, Query
 from spapi.polls import page_of
 
 INCLUDED = (
@@ -51,7 +51,16 @@ MOMENTS = {
 }
 
 
-@operation("searchOrders", rate=0.0056, burst=20, scope=Scope.ORDERS_READ)
+SEARCH = dict.fromkeys(MOMENTS, MOMENT) | {
+    "fulfillmentStatuses": LIST,
+    "fulfilledBy": LIST,
+    "marketplaceIds": LIST,
+    "maxResultsPerPage": NUMBER,
+    "paginationToken": TEXT,
+}
+
+
+@operation("searchOrders", rate=0.0056, burst=20, scope=Scope.ORDERS_READ, query=SEARCH | {"includedData": LIST})
 def search_orders(call: Call) -> dict[str, Any]:
     """Orders that were placed or changed since a moment, earliest first."""
     query, earlier = call.query, QueryDict(mutable=True)
@@ -76,7 +85,7 @@ def search_orders(call: Call) -> dict[str, Any]:
     return body
 
 
-@operation("getOrder2026", rate=0.5, burst=30, scope=Scope.ORDERS_READ)
+@operation("getOrder2026", rate=0.5, burst=30, scope=Scope.ORDERS_READ, query={"includedData": LIST})
 def get_order(call: Call, number: str) -> dict[str, Any]:
     """One order."""
     order = polling.polled_order(call.seller_id, number)

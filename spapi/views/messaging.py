@@ -19,6 +19,7 @@ from orders.outcomes import Refused, sole
 from orders.queries import order_of_seller
 from spapi import problems
 from spapi.door import Answer, Call, by_method, operation
+from spapi.params import LIST
 from spapi.problems import invalid
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ FILES_ONLY = {"invoice": "sendInvoice", "legalDisclosure": "createLegalDisclosur
 LOCALES = {"ja": "ja-JP", "en": "en-US"}
 _HTML = re.compile(r"</?[A-Za-z][^>]*>")
 _MAIL_ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
-_PLAN: dict[str, Any] = {"rate": 1, "burst": 5, "scope": Scope.MESSAGES}
+_PLAN: dict[str, Any] = {"rate": 1, "burst": 5, "scope": Scope.MESSAGES, "query": {"marketplaceIds": LIST}}
 
 
 class Message(msgspec.Struct):
@@ -83,7 +84,7 @@ def get_attributes(call: Call, number: str) -> dict[str, Any]:
 def _saying(action: str) -> Callable[..., Any]:
     name, topic, longest = ACTIONS[action]
 
-    @operation(name, **_PLAN)
+    @operation(name, **_PLAN, body=Message, success=201)
     def say(call: Call, number: str) -> Answer:
         """Say something to the buyer."""
         order = _order(call, number)
@@ -116,7 +117,7 @@ def _text(call: Call, longest: int) -> str:
 
 
 def _refusing(action: str) -> Callable[..., Any]:
-    @operation(FILES_ONLY[action], **_PLAN)
+    @operation(FILES_ONLY[action], **_PLAN, success=201)
     def refuse(call: Call, number: str) -> Answer:
         """Say that a message of this kind cannot be sent."""
         _order(call, number)

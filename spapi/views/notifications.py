@@ -9,6 +9,7 @@ from accounts.rules import Scope, TokenKind
 from spapi import problems, queries
 from spapi.actions import Refused, add_queue, end_queue, subscribe, unsubscribe
 from spapi.door import OF_SHOP, Call, by_method, operation
+from spapi.params import LIST, NUMBER, TEXT
 from spapi.problems import Problem, invalid
 from spapi.rules import QUEUE, VERSIONS, Change, Topic, Why
 
@@ -67,7 +68,7 @@ def _destination_shape(destination: "Destination") -> dict[str, Any]:
     }
 
 
-@operation("createDestination", **_PLAN, kinds=EITHER)
+@operation("createDestination", **_PLAN, kinds=EITHER, body=CreateDestinationRequest)
 def create_destination(call: Call) -> dict[str, Any]:
     """Name a queue that messages may go to."""
     body = call.body(CreateDestinationRequest)
@@ -175,7 +176,7 @@ def _subscription_shape(subscription: "Subscription") -> dict[str, Any]:
     return shape | ({"processingDirective": subscription.directive} if subscription.directive else {})
 
 
-@operation("createSubscription", **_PLAN)
+@operation("createSubscription", **_PLAN, body=CreateSubscriptionRequest)
 def create_subscription(call: Call, notification_type: str) -> dict[str, Any]:
     """Let a destination of the application be told of a topic."""
     topic = _topic(notification_type)
@@ -198,7 +199,11 @@ def create_subscription(call: Call, notification_type: str) -> dict[str, Any]:
     return {"payload": _subscription_shape(made)}
 
 
-@operation("getSubscriptions", **_PLAN)
+@operation(
+    "getSubscriptions",
+    **_PLAN,
+    query={"notificationTypes": LIST, "payloadVersion": TEXT, "pageSize": NUMBER, "nextToken": TEXT},
+)
 def get_subscriptions(call: Call) -> dict[str, Any]:
     """The application's subscriptions to one topic: one at most."""
     query = call.query
@@ -213,7 +218,7 @@ def get_subscriptions(call: Call) -> dict[str, Any]:
     return {"payload": {"subscriptions": [_subscription_shape(found)] if found else []}}
 
 
-@operation("getSubscription", **_PLAN)
+@operation("getSubscription", **_PLAN, query={"payloadVersion": TEXT})
 def get_subscription(call: Call, notification_type: str) -> dict[str, Any]:
     """The application's subscription to a topic."""
     topic = _topic(notification_type)

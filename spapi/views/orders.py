@@ -19,14 +19,14 @@ from shipments.actions import ConfirmTarget, confirm_shipment
 from spapi import problems, shapes
 from spapi.door import Answer, Call, by_method, operation
 from spapi.params import moment_of
-from spapi.polls import page_of
+from spapi.polls import QUERY, page_of
 from spapi.problems import Problem, invalid
 
 if TYPE_CHECKING:
     from orders.models import OrderItem
 
 
-@operation("getOrders", rate=0.0167, burst=20, scope=Scope.ORDERS_READ)
+@operation("getOrders", rate=0.0167, burst=20, scope=Scope.ORDERS_READ, query=QUERY)
 def get_orders(call: Call) -> dict[str, Any]:
     """Orders that were placed or changed since a moment, earliest first, up to 100 a page."""
     page = page_of(call.query, call.seller_id, now=call.now)
@@ -139,7 +139,7 @@ def _refused(details: str) -> Problem:
     return Problem(400, "Invalid Input", "Invalid Input", details)
 
 
-@operation("confirmShipment", rate=2, burst=10, scope=Scope.ORDERS_SHIP)
+@operation("confirmShipment", rate=2, burst=10, scope=Scope.ORDERS_SHIP, body=ConfirmShipmentRequest, success=204)
 def confirm(call: Call, number: str) -> Answer:
     """Confirm that units of an order left; an open request of the buyer is warned of in a header (domain 7.6)."""
     body = call.body(ConfirmShipmentRequest)
@@ -203,7 +203,9 @@ class ShipmentStatusRequest(msgspec.Struct, rename="camel"):
     shipment_status: str
 
 
-@operation("updateShipmentStatus", rate=5, burst=15, scope=Scope.ORDERS_SHIP)
+@operation(
+    "updateShipmentStatus", rate=5, burst=15, scope=Scope.ORDERS_SHIP, body=ShipmentStatusRequest, success=204
+)
 def update_shipment_status(call: Call, number: str) -> Answer:
     """For orders that buyers pick up in a store: this marketplace has none, so nothing changes."""
     body = call.body(ShipmentStatusRequest)

@@ -11,7 +11,7 @@ from reports import queries
 from reports.actions import TooLong, cancel_report, end_schedule, order_report, schedule_after_interval
 from reports.queries import Listed
 from reports.rules import INTERVALS, Encoding, Every, NoPeriod, period_wished
-from spapi import problems
+from spapi import params, problems
 from spapi.door import Answer, Call, by_method, operation
 from spapi.names import (
     REPORT_TYPES,
@@ -27,7 +27,7 @@ from spapi.presigned import presigned
 from spapi.problems import invalid
 from spapi.shapes import moment
 
-from .feeds import created_filters, require_marketplace
+from .feeds import QUERY, created_filters, require_marketplace
 
 if TYPE_CHECKING:
     from reports.models import Report, ReportSchedule
@@ -66,7 +66,7 @@ class ReportSpecification(msgspec.Struct, rename="camel"):
     report_options: dict[str, str] = {}
 
 
-@operation("createReport", rate=0.0167, burst=15, scope=Scope.REPORTS)
+@operation("createReport", rate=0.0167, burst=15, scope=Scope.REPORTS, body=ReportSpecification, success=202)
 def create_report(call: Call) -> Answer:
     """Order a report, in the encoding that this marketplace's reports have always had."""
     body = call.body(ReportSpecification)
@@ -92,7 +92,7 @@ def create_report(call: Call) -> Answer:
     return Answer({"reportId": str(report.pk)}, 202)
 
 
-@operation("getReports", rate=0.0222, burst=10, scope=Scope.REPORTS)
+@operation("getReports", rate=0.0222, burst=10, scope=Scope.REPORTS, query=QUERY | {"reportTypes": params.LIST})
 def get_reports(call: Call) -> dict[str, Any]:
     """The shop's reports, the latest first."""
     query = call.query
@@ -185,7 +185,9 @@ class ScheduleSpecification(msgspec.Struct, rename="camel"):
     report_options: dict[str, str] = {}
 
 
-@operation("createReportSchedule", rate=0.0222, burst=10, scope=Scope.REPORTS)
+@operation(
+    "createReportSchedule", rate=0.0222, burst=10, scope=Scope.REPORTS, body=ScheduleSpecification, success=201
+)
 def create_report_schedule(call: Call) -> Answer:
     """Have a report ordered again and again; the last timetable of this report ends."""
     body = call.body(ScheduleSpecification)
@@ -206,7 +208,7 @@ def create_report_schedule(call: Call) -> Answer:
     return Answer({"reportScheduleId": str(schedule.pk)}, 201)
 
 
-@operation("getReportSchedules", rate=0.0222, burst=10, scope=Scope.REPORTS)
+@operation("getReportSchedules", rate=0.0222, burst=10, scope=Scope.REPORTS, query={"reportTypes": params.LIST})
 def get_report_schedules(call: Call) -> dict[str, Any]:
     """The shop's timetables of some reports."""
     types = call.query.texts("reportTypes", known=tuple(REPORT_TYPES), most=10)

@@ -146,7 +146,7 @@ def _unusable(details: str) -> Problem:
     return Problem(400, "InvalidRequest", "Request is missing or has invalid parameters", details)
 
 
-@operation("createRestrictedDataToken", rate=1, burst=10, scope=None)
+@operation("createRestrictedDataToken", rate=1, burst=10, scope=None, body=RestrictedDataTokenRequest)
 def create_restricted_data_token(call: Call) -> dict[str, Any]:
     """A token for an hour that shows the buyer's data at these addresses and opens no other (S-21)."""
     resources = call.body(RestrictedDataTokenRequest).restricted_resources

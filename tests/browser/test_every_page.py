@@ -267,7 +267,7 @@ def pages(floor) -> list[tuple[User | None, str]]:
         "/help/cancellation-rate/",
     ]
     of_buyer += ["/account/preferences/", "/help/for-buyers/cancelling-orders/"]
-    visitors = ["/login/", "/login/?ended=1", "/help/", "/help/questions-about-cancelling/"]
+    visitors = ["/api/", "/login/", "/login/?ended=1", "/help/", "/help/questions-about-cancelling/"]
     visitors += [
         "/help/cancelling-several-orders/",
         "/help/order-report-columns/",
