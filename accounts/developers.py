@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from cryptography.fernet import InvalidToken
 from django.db import transaction
+from django.db.models import F
 from django.views.decorators.debug import sensitive_variables
 
 from events.actions import audit
@@ -154,7 +155,7 @@ def consent(
     seller_id: int,
     application_id: int,
     redirect: str,
-    newest: int,
+    present_key: int,
     by: Actor,
     now: datetime,
     address: str | None = None,
@@ -162,12 +163,12 @@ def consent(
     """Let an application have a set of keys of its own, as its present ones allow; return a code for it (sp-api 2).
 
     The code is good for five minutes and once. The set ends with the code, unless that is exchanged; the present
-    sets stay as they are, since the application shows their secret when it does. `newest` is the key of the latest
-    set that the person saw.
+    sets stay as they are, since the application shows their secret when it does. `present_key` is the key of the set
+    whose operations the person saw.
 
     Raises Application.DoesNotExist, Refused(NOT_APPROVED), Refused(NO_KEYS) if no set is good,
-    Refused(ISSUED_MEANWHILE) if there is a later set, Refused(TOO_MANY_KEYS) beyond 5 that are good, ValueError if
-    no person consents.
+    Refused(ISSUED_MEANWHILE) if another is the latest good one, Refused(TOO_MANY_KEYS) beyond 5 that are good,
+    ValueError if no person consents.
     """
     if by.user_id is None:
         raise ValueError("a person consents")
@@ -179,10 +180,12 @@ def consent(
         if application.state != Application.State.APPROVED:
             raise Refused(Why.NOT_APPROVED)
         good = live_credentials(application, now=now).order_by("-pk")
+        # Whoever consents again means the one that was not exchanged no more.
+        good.filter(expires_at=F("issued_at") + CODE_GOOD_FOR).update(revoked_at=now)
         present = good.first()
         if present is None:
             raise Refused(Why.NO_KEYS)
-        if latest_key(application) != newest:
+        if present.pk != present_key:
             raise Refused(Why.ISSUED_MEANWHILE)
         if good.count() >= MOST_KEYS:
             raise Refused(Why.TOO_MANY_KEYS)
@@ -195,11 +198,6 @@ def consent(
         shop = application.merchant_id
         audit(act="application.consented", by=by, now=now, subject=shop, address=address, after=after)
     return code
-
-
-def latest_key(application: Application) -> int:
-    """The key of an application's latest set of keys, 0 if it has none."""
-    return application.credentials.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
 def _kept(
@@ -253,7 +251,8 @@ def issue(
             raise Application.DoesNotExist
         if application.state != Application.State.APPROVED:
             raise Refused(Why.NOT_APPROVED)
-        if latest_key(application) != newest:
+        latest = application.credentials.order_by("-pk").values_list("pk", flat=True).first() or 0
+        if latest != newest:
             raise Refused(Why.ISSUED_MEANWHILE)
         good = live_credentials(application, now=now)
         if good.count() >= MOST_KEYS:

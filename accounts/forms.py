@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from events.forms import STALE_PAGE, LineField, TextField
 
-from .rules import LONGEST_REDIRECT, MOST_REDIRECTS, Scope, is_redirect
+from .rules import LONGEST_REDIRECT, MOST_REDIRECTS, Scope, is_redirect, plain_address
 from .wording import COLLEAGUE_ROLES, LIFETIMES, LOOKS, MAY_BE_SILENCED, SCOPES
 
 # The ways in which a hidden number may be wrong.
@@ -204,15 +204,17 @@ class RedirectsForm(forms.Form):
 
     def clean_redirects(self) -> list[str]:
         """The addresses, each once."""
-        found = list(
-            dict.fromkeys(line.strip() for line in self.cleaned_data["redirects"].splitlines() if line.strip())
-        )
+        lines = (line.strip() for line in self.cleaned_data["redirects"].splitlines())
+        found = list(dict.fromkeys(plain_address(line) for line in lines if line))
         if len(found) > MOST_REDIRECTS:
             words = _("登録できるリダイレクトURIは%(n)d件までです。")
             raise ValidationError(words, code="too_many", params={"n": MOST_REDIRECTS})
         for each in found:
             if not is_redirect(each):
-                words = _("「%(address)s」は使用できません。https://で始まるアドレスを入力してください。")
+                words = _(
+                    "「%(address)s」は使用できません。https://で始まるアドレス（お使いの端末で動くソフトウェアでは"
+                    "http://localhost）を、1行に1つ、500文字以内で入力してください。ユーザー名、空白、#は使用できません。"
+                )
                 raise ValidationError(words, code="unusable", params={"address": each[:100]})
         return found
 
@@ -220,7 +222,7 @@ class RedirectsForm(forms.Form):
 class ConsentForm(forms.Form):
     """The consent of an OWNER, who gives the own password again (reliability S-16)."""
 
-    newest = forms.IntegerField(
+    present = forms.IntegerField(
         widget=forms.HiddenInput, min_value=0, error_messages=dict.fromkeys(NUMBER, STALE_PAGE)
     )
     own_password = own_password_field(required=True)

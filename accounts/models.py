@@ -14,7 +14,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from .rules import LONGEST_REDIRECT, Scope, TokenKind
+from .rules import CODE_GOOD_FOR, LONGEST_REDIRECT, Scope, TokenKind
 
 
 class UserManager(BaseUserManager["User"]):
@@ -333,6 +333,11 @@ class Credential(models.Model):
 
     def __str__(self) -> str:
         return self.access_key
+
+    @property
+    def awaits_exchange(self) -> bool:
+        """Whether it was made by a consent whose code nobody has exchanged."""
+        return self.expires_at == self.issued_at + CODE_GOOD_FOR
 
     def is_good(self, now: datetime) -> bool:
         """Whether this row's keys open anything at a moment, as `queries.good_credentials` finds them."""

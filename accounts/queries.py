@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 from django.db.models.functions import Lower
 
 from .models import Application, Credential, LoginAttempt, MailSetting, Membership, Seller, User
+from .rules import CODE_GOOD_FOR
 
 THROTTLE_WINDOW = timedelta(minutes=15)
 FAILURES_PER_ACCOUNT = 5
@@ -245,6 +246,12 @@ def credential_of(application: Application, credential_id: int) -> Credential | 
 def live_credentials(application: Application, *, now: datetime) -> QuerySet[Credential]:
     """The sets of an application's keys that are good at a moment."""
     return good_credentials(now=now).filter(application=application)
+
+
+def present_credential(application: Application, *, now: datetime) -> Credential | None:
+    """The latest set of an application's keys that is good, but for one that waits for its software."""
+    waiting = F("issued_at") + CODE_GOOD_FOR
+    return live_credentials(application, now=now).exclude(expires_at=waiting).order_by("-pk").first()
 
 
 def good_credentials(*, now: datetime) -> QuerySet[Credential]:

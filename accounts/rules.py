@@ -41,6 +41,13 @@ class TokenKind(StrEnum):
     CODE = "CODE"
 
 
+def plain_address(address: str) -> str:
+    """A web address with scheme and host in small letters, as people do not always type them."""
+    scheme, mark, rest = address.partition("://")
+    end = min((place for sign in "/?#" if (place := rest.find(sign)) >= 0), default=len(rest))
+    return f"{scheme.lower()}{mark}{rest[:end].lower()}{rest[end:]}"
+
+
 def is_redirect(address: str) -> bool:
     """Whether a consent may lead to an address: https, or the reader's own machine, without a password or fragment."""
     try:

@@ -110,6 +110,9 @@ def exchange(*, client_id: str, client_secret: str, code: str, redirect: str, no
         row = found.select_related("credential").first()
         if row is None or not row.credential.is_good(now):
             raise InvalidGrant
+        # Newer keys end older ones soon: what was consented to before them is no way round that.
+        if Credential.objects.filter(application=application, pk__gt=row.credential_id).exists():
+            raise InvalidGrant
         if redirect and row.resources != [{"redirect": redirect}]:
             raise InvalidGrant
         refresh_token = new_keys().refresh_token

@@ -146,7 +146,7 @@ def _deliveries(entries: Sequence[Entry], now: datetime) -> Rows:
         for recipient in _recipients(listener, entry, staff)
         if (recipient, entry.may_silence) not in silenced or listener.to == BUYER
     ]
-    told += _pushes(entries)
+    told += _pushes(entries, now)
     return Rows(
         Delivery,
         link="event_id",
@@ -179,10 +179,10 @@ def _shops_to_tell(entries: Sequence[Entry], to: str) -> set[tuple[int, str]]:
     }
 
 
-def _pushes(entries: Sequence[Entry]) -> list[tuple[int, str, int | None, int | None]]:
+def _pushes(entries: Sequence[Entry], now: datetime) -> list[tuple[int, str, int | None, int | None]]:
     """The messages to software of shops: the place of the entry, listener, nobody, subscription."""
     wanted = _shops_to_tell(entries, SUBSCRIBERS)
-    found = import_string(settings.EVENT_SUBSCRIBERS)(wanted) if wanted else {}
+    found = import_string(settings.EVENT_SUBSCRIBERS)(wanted, now) if wanted else {}
     if not found:
         return []
     table = subscriptions()
@@ -318,7 +318,7 @@ def _mark(delivery: Delivery, **fields) -> None:
 
 def pause_after(attempts: int) -> timedelta:
     """Exponential pause with full jitter: 1 minute, doubling, at most an hour (reliability M7)."""
-    longest = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
+    longest = min(FIRST_PAUSE * 2 ** min(attempts - 1, 10), LONGEST_PAUSE)
     return longest * random.random()  # noqa: S311 - jitter, not a secret
 
 
@@ -445,4 +445,5 @@ def _begin_again(rows: QuerySet[Delivery], now: datetime) -> int:
     with transaction.atomic():
         count = rows.update(state=Delivery.State.PENDING, attempts=0, due_at=now, last_error="")
         transaction.on_commit(nudge, robust=True)
+        transaction.on_commit(nudge_pushes, robust=True)
     return count

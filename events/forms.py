@@ -22,18 +22,27 @@ _TURNS = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
+def as_stored(text: str) -> str:
+    """What somebody wrote, as it is kept: one sign at the end of a line, no marks that turn writing round."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_TURNS)
+
+
+def has_controls(text: str) -> bool:
+    """Whether there are signs in a text that no screen shows and no database keeps."""
+    return bool(_CONTROLS.search(text))
+
+
 class TextField(forms.CharField):
     """What somebody writes to somebody: lines are kept, marks that turn writing round are left out."""
 
     def to_python(self, value):
         """The text as it is stored: with one sign at the end of a line."""
-        text = (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
-        return text.translate(_TURNS)
+        return as_stored(super().to_python(value) or "")
 
     def validate(self, value):
         """Refuse signs that no screen shows and no database keeps."""
         super().validate(value)
-        if _CONTROLS.search(value):
+        if has_controls(value):
             raise ValidationError(_("使用できない文字が含まれています。"), code="control_character")
 
 

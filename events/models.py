@@ -86,6 +86,8 @@ class Delivery(models.Model):
         db_index=False,
         verbose_name=_("通知の登録"),
     )
+    # When somebody had it sent once more: it is tried from then on.
+    renewed_at = models.DateTimeField(_("再送の日時"), null=True)
     key = models.CharField(_("配信キー"), max_length=100, unique=True)
     state = models.CharField(_("状態"), max_length=10, choices=State, default=State.PENDING)
     due_at = models.DateTimeField(_("予定日時"))

@@ -29,7 +29,7 @@ EVENTS = {
     "cancellation.unanswered": gettext_lazy("未対応のリクエストを知らせました"),
     "shipment.confirmed": gettext_lazy("出荷通知が送信されました"),
     "rate.worsened": gettext_lazy("キャンセル率の状態が悪化しました"),
-    "rate.improved": gettext_lazy("キャンセル率の状態が改善しました"),
+    "rate.improved": gettext_lazy("キャンセル率の状態が変わりました"),
     "feed.finished": gettext_lazy("アップロードしたファイルの処理が終わりました"),
     "report.finished": gettext_lazy("注文レポートの作成が終わりました"),
     "dispute.opened": gettext_lazy("キャンセル率に関する申し立てが届きました"),

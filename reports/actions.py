@@ -37,6 +37,7 @@ from .models import Report, ReportColumns, ReportDocument, ReportSchedule
 from .rules import (
     MOST_DAYS,
     OF_OPEN_ORDERS,
+    OF_SOFTWARE,
     Encoding,
     Every,
     Kind,
@@ -49,6 +50,7 @@ from .rules import (
 logger = logging.getLogger(__name__)
 
 LOCK = "reports_report"
+MAKER = Actor(Role.SYSTEM, Door.SWEEP)
 # What the statement of one report may take, and the one before it that counts its rows: together shorter than the
 # task's own limit.
 LONGEST_MILLISECONDS = 480_000
@@ -109,13 +111,13 @@ def _order(
     return report
 
 
-def cancel_report(*, seller_id: int, report_id: int, now: datetime) -> bool:
+def cancel_report(*, seller_id: int, report_id: int, by: Actor, now: datetime) -> bool:
     """Take a report out of the queue; False if the shop has none of this key that still waits."""
     with transaction.atomic():
         waiting = Report.objects.filter(pk=report_id, seller_id=seller_id, state=Report.State.IN_QUEUE)
         if not waiting.update(state=Report.State.CANCELLED, finished_at=now):
             return False
-        _record_end(report_id, seller_id, Report.State.CANCELLED, now)
+        _record_end(queries.report_by_id(report_id), Report.State.CANCELLED, now, by)
     return True
 
 
@@ -156,7 +158,7 @@ def _done(report: Report, name: str, size: int, rows: int, now: datetime) -> Non
         Report.objects.filter(pk=report.pk).update(
             state=Report.State.DONE, document=document, rows=rows, percent=100, finished_at=now
         )
-        _record_end(report.pk, report.seller_id, Report.State.DONE, now)
+        _record_end(report, Report.State.DONE, now)
 
 
 def give_up(*, report_id: int, now: datetime) -> None:
@@ -165,12 +167,19 @@ def give_up(*, report_id: int, now: datetime) -> None:
         report = queries.report_by_id(report_id)
         unfinished = Report.objects.filter(pk=report_id, state__in=queries.UNFINISHED)
         if unfinished.update(state=Report.State.FATAL, finished_at=now):
-            _record_end(report_id, report.seller_id, Report.State.FATAL, now)
+            _record_end(report, Report.State.FATAL, now)
 
 
-def _record_end(report_id: int, seller_id: int, state: str, now: datetime) -> None:
-    entry = Entry("report.finished", subject=f"report:{report_id}", payload={"state": state}, seller_id=seller_id)
-    record([entry], by=Actor(Role.SYSTEM, Door.SWEEP), now=now)
+def _record_end(report: Report, state: str, now: datetime, by: Actor = MAKER) -> None:
+    """Write into the history how a report came out; software hears of those that it can order."""
+    entry = Entry(
+        "report.finished",
+        subject=f"report:{report.pk}",
+        payload={"state": state},
+        seller_id=report.seller_id,
+        mute=frozenset() if report.kind in OF_SOFTWARE else frozenset({"push"}),
+    )
+    record([entry], by=by, now=now)
 
 
 def write(report: Report, file: IO[bytes], *, now: datetime) -> int:

@@ -64,6 +64,8 @@ DAYS_BACK = {Every.DAY: 1, Every.WEEK: 7}
 # Reports of open orders that a timetable orders look back further: what is not sent stays in them.
 OPEN_DAYS_BACK = 60
 OF_OPEN_ORDERS = frozenset({Kind.UNSHIPPED, Kind.ACTIONABLE})
+# What software may order, too; the last one is of the page alone.
+OF_SOFTWARE = frozenset(Kind) - {Kind.CANCELLATIONS}
 
 
 @dataclass(frozen=True, slots=True)

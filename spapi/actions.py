@@ -10,10 +10,11 @@ from typing import Any
 from cryptography.fernet import InvalidToken
 from django.db import transaction
 from django.db.models import F
+from django.db.models.functions import Coalesce
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.actors import Actor
-from accounts.keys import resealed, sealed, unsealed
+from accounts.keys import hashed, resealed, sealed, unsealed
 from accounts.models import Application, Seller
 from accounts.queries import lock_seller
 from events.actions import LEASE, audit, nudge_pushes, pause_after
@@ -84,7 +85,7 @@ def set_topics(
 ) -> bool:
     """Let a webhook be told of these topics and no others; False if it was so before, or there is none.
 
-    What waits to be sent about a topic that it leaves is sent no more.
+    What waits to be sent about a topic that it leaves is sent no more, and what was sent about it is forgotten.
     """
     with transaction.atomic():
         lock_seller(seller_id)
@@ -108,16 +109,27 @@ def set_topics(
     return True
 
 
+def mark_of(destination: Destination) -> str:
+    """What tells a webhook's present secret from others, and nothing of it."""
+    return hashed(destination.sealed_secret)
+
+
 @sensitive_variables()
 def renew_secret(
-    *, seller_id: int, destination_id: int, by: Actor, now: datetime, from_address: str | None = None
+    *, seller_id: int, destination_id: int, seen: str, by: Actor, now: datetime, from_address: str | None = None
 ) -> str | None:
-    """A new secret for a webhook; the present one signs beside it for 7 days more. None if there is no such."""
+    """A new secret for a webhook; the present one signs beside it for 7 days more. None if there is no such.
+
+    `seen` is the mark of the secret that the person saw. Raises Refused(RENEWED_MEANWHILE) if there is a later one: a
+    page that is sent once more renews nothing.
+    """
     with transaction.atomic():
         lock_seller(seller_id)
         destination = queries.webhook_of(seller_id, destination_id)
         if destination is None:
             return None
+        if seen != mark_of(destination):
+            raise Refused(Why.RENEWED_MEANWHILE)
         secret = new_secret()
         destination.sealed_former_secret = destination.sealed_secret
         destination.former_secret_until = now + SECRETS_OVERLAP
@@ -142,16 +154,32 @@ def end_webhook(
     return True
 
 
-def replay(*, seller_id: int, destination_id: int, delivery_id: int, now: datetime) -> bool:
+def replay(
+    *,
+    seller_id: int,
+    destination_id: int,
+    delivery_id: int,
+    by: Actor,
+    now: datetime,
+    from_address: str | None = None,
+) -> bool:
     """Send a message once more, as it is now, under the id that it had; False unless it was sent or given up."""
     with transaction.atomic():
         lock_seller(seller_id)
+        destination = queries.webhook_of(seller_id, destination_id)
         delivery = queries.push_of(seller_id, destination_id, delivery_id)
-        if delivery is None or delivery.state == Delivery.State.PENDING:
+        if destination is None or delivery is None or delivery.state == Delivery.State.PENDING:
             return False
         Delivery.objects.filter(pk=delivery.pk).update(
-            state=Delivery.State.PENDING, attempts=0, due_at=now, delivered_at=None, last_error=""
+            state=Delivery.State.PENDING,
+            attempts=0,
+            due_at=now,
+            renewed_at=now,
+            delivered_at=None,
+            last_error="",
         )
+        after = {"message": delivery.key}
+        _audit("webhook.message_renewed", destination, by, now, from_address, after=after)
         transaction.on_commit(nudge_pushes, robust=True)
     return True
 
@@ -282,38 +310,48 @@ def taken(destination: Destination, delivery: Delivery, now: datetime) -> None:
     _waiting(delivery).update(
         state=Delivery.State.DELIVERED, delivered_at=now, attempts=F("attempts") + 1, last_error=""
     )
-    if destination.failures:
-        destination.failures, destination.rests_until, destination.last_error = 0, None, ""
-        destination.save(update_fields=["failures", "rests_until", "last_error"])
+    _note(destination, failures=0, rests_until=None, last_error="")
 
 
-def give_up(delivery: Delivery, error: str) -> None:
+def give_up(delivery: Delivery, trouble: str) -> None:
     """Keep that a message cannot be sent, however often."""
-    _waiting(delivery).update(state=Delivery.State.FAILED, attempts=F("attempts") + 1, last_error=error)
+    _waiting(delivery).update(state=Delivery.State.FAILED, attempts=F("attempts") + 1, last_error=trouble)
 
 
-def not_taken(delivery: Delivery, error: str, now: datetime) -> None:
+def not_taken(destination: Destination, delivery: Delivery, trouble: str, now: datetime) -> None:
     """Keep that a message was answered with a no: it comes again after a pause, for 24 hours since it happened."""
-    if delivery.event.happened_at <= now - TRIED_FOR:
-        give_up(delivery, error)
+    _note(destination, failures=0, rests_until=None, last_error="")
+    if (delivery.renewed_at or delivery.event.happened_at) <= now - TRIED_FOR:
+        give_up(delivery, trouble)
         return
     pause = pause_after(delivery.attempts + 1)
-    _waiting(delivery).update(due_at=now + pause, attempts=F("attempts") + 1, last_error=error)
+    _waiting(delivery).update(due_at=now + pause, attempts=F("attempts") + 1, last_error=trouble)
 
 
-def unreachable(destination: Destination, delivery: Delivery, error: str, now: datetime) -> None:
+def unreachable(destination: Destination, delivery: Delivery, trouble: str, now: datetime) -> None:
     """Keep that nobody answered: the whole destination rests, and what is older than 24 hours is given up."""
-    _waiting(delivery).update(attempts=F("attempts") + 1, last_error=error)
-    old = Delivery.objects.filter(
-        subscription__destination=destination,
-        state=Delivery.State.PENDING,
-        event__happened_at__lte=now - TRIED_FOR,
+    _waiting(delivery).update(attempts=F("attempts") + 1, last_error=trouble)
+    begun = Coalesce("renewed_at", "event__happened_at")
+    old = Delivery.objects.alias(begun=begun).filter(
+        subscription__destination=destination, state=Delivery.State.PENDING, begun__lte=now - TRIED_FOR
     )
-    old.update(state=Delivery.State.FAILED, last_error=error)
-    destination.failures += 1
-    destination.rests_until = now + pause_after(min(destination.failures, 20))
-    destination.last_error = error[:300]
-    destination.save(update_fields=["failures", "rests_until", "last_error"])
+    old.update(state=Delivery.State.FAILED, last_error=trouble)
+    rest(destination, trouble, now)
+
+
+def rest(destination: Destination, trouble: str, now: datetime) -> None:
+    """Leave a destination alone for a while, longer each time in a row."""
+    failures = destination.failures + 1
+    until = now + pause_after(failures)
+    _note(destination, failures=failures, rests_until=until, last_error=trouble[:300])
+
+
+def _note(destination: Destination, **fields: Any) -> None:
+    """Write what became of a destination, if it is there still and that is news."""
+    if any(getattr(destination, name) != value for name, value in fields.items()):
+        Destination.objects.filter(pk=destination.pk).update(**fields)
+        for name, value in fields.items():
+            setattr(destination, name, value)
 
 
 def _waiting(delivery: Delivery) -> Any:

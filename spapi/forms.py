@@ -1,11 +1,12 @@
 """What an OWNER says of a webhook (domain 14.9)."""
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import own_password_field
-from events.forms import LineField
+from accounts.rules import plain_address
+from events.forms import STALE_PAGE, LineField
 
 from .rules import LONGEST_ADDRESS, Topic
 from .wording import TOPICS
@@ -34,7 +35,8 @@ class WebhookForm(TopicsForm):
     )
     address = LineField(
         label="URL",
-        max_length=LONGEST_ADDRESS,
+        # No end in the browser, which would cut off what is pasted.
+        validators=[MaxLengthValidator(LONGEST_ADDRESS)],
         help_text=_("https://で始まる、インターネットに公開されたアドレス。"),
         widget=forms.URLInput(attrs={"inputmode": "url", "autocapitalize": "none", "spellcheck": "false"}),
         error_messages={"required": _("URLを入力してください。")},
@@ -42,15 +44,13 @@ class WebhookForm(TopicsForm):
     own_password = own_password_field(required=True)
     field_order = ["name", "address", "topics", "own_password"]
 
-    def refuse_address(self) -> None:
-        """Say that messages cannot go to the address."""
-        words = _(
-            "このURLには送信できません。https://で始まり、インターネットに公開されたサーバーの名前（IPアドレスやポート番号を除く）を入力してください。"
-        )
-        self.add_error("address", ValidationError(words, code="unusable"))
+    def clean_address(self) -> str:
+        """The URL, its scheme and host in small letters."""
+        return plain_address(self.cleaned_data["address"])
 
 
 class SecretForm(forms.Form):
-    """The OWNER's own password, before a new secret is shown."""
+    """The OWNER's own password, before a new secret is shown; `seen` is the present one's mark."""
 
+    seen = forms.CharField(widget=forms.HiddenInput, max_length=64, error_messages={"required": STALE_PAGE})
     own_password = own_password_field(required=True)

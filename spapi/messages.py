@@ -6,7 +6,7 @@ from uuid import UUID, uuid5
 
 from django.conf import settings
 
-from accounts.actors import Role
+from accounts.actors import Door, Role
 from cancellations.queries import requested_items
 from events.actions import Undeliverable
 from events.models import Delivery, Event
@@ -20,7 +20,6 @@ from reports.queries import report_of_event
 
 from .names import (
     ANSWERED,
-    REPORT_TYPES,
     RESULT,
     TYPE_OF_FEED,
     TYPE_OF_REPORT,
@@ -28,7 +27,7 @@ from .names import (
     report_document_id,
 )
 from .rules import TOPIC_OF, VERSIONS
-from .shapes import CHANNELS, STATUSES
+from .shapes import CHANNELS, STATUSES, WITH_ADDRESS
 
 # Ids of messages are made from the portal's own keys, so that a repeated message has the same one.
 _IDS = UUID("6f2b1b0e-5c0c-4d0b-9b59-0e6a5b7c2f11")
@@ -38,6 +37,8 @@ _CANCELLED_BY = {
     Role.SYSTEM: "Auto Canceled",
     Role.MARKETPLACE: "Canceled by Marketplace",
 }
+# What the portal does for somebody: a payment that failed, and what a shop's rules approve.
+_BY_DOOR = {Door.PAYMENT.value: "Canceled by Marketplace", Door.RULES.value: "Canceled by Seller"}
 
 
 def message_id(delivery: Delivery) -> str:
@@ -84,7 +85,7 @@ def _reason(event: Event) -> str:
         case "cancellation.withdrawn":
             return "Buyer Withdrew Request"
         case "order.cancelled":
-            return _CANCELLED_BY[Role(event.role)]
+            return _BY_DOOR.get(event.door) or _CANCELLED_BY[Role(event.role)]
         case _:
             return "Shipped"
 
@@ -96,7 +97,7 @@ def _summary(order: Order, found: Polled) -> dict[str, Any]:
         "MarketplaceId": settings.MARKETPLACE_ID,
         "OrderStatus": STATUSES[found.status],
         "PurchaseDate": _moment(found.placed_at),
-        "DestinationPostalCode": found.recipient["postal_code"] or None if found.status != "PENDING" else None,
+        "DestinationPostalCode": found.recipient["postal_code"] or None if found.status in WITH_ADDRESS else None,
         "FulfillmentType": CHANNELS[found.fulfillment_channel],
         "OrderType": "StandardOrder",
         "NumberOfItemsShipped": found.shipped,
@@ -147,8 +148,8 @@ def feed_finished(delivery: Delivery, *, now: datetime) -> dict[str, Any]:
 def report_finished(delivery: Delivery, *, now: datetime) -> dict[str, Any]:
     """`REPORT_PROCESSING_FINISHED`: how a report came out, and where its file is."""
     report = report_of_event(delivery.event.subject)
-    if report is None or report.kind not in REPORT_TYPES.values():
-        raise Undeliverable("the report of this event is gone, or no report of the interface")
+    if report is None:
+        raise Undeliverable("the report of this event is gone")
     body = {
         "sellerId": report.seller.merchant_id,
         "accountId": report.seller.merchant_id,

@@ -3,11 +3,14 @@
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db import connection
+from django.db.models import Exists, F, OuterRef, Q
 
 from accounts.models import Application
+from accounts.rules import Scope
 from events.models import Delivery
 
 from .models import Destination, Subscription
@@ -17,17 +20,18 @@ from .rules import TOPIC_OF, Topic
 PUSHES_SHOWN = 25
 
 
-def subscribers_of(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str], list[int]]:
-    """Per shop and event that software subscribes to, the keys of the subscriptions. One statement."""
-    topics = {TOPIC_OF[name][0] for _, name in wanted}
-    found = Subscription.objects.filter(
-        Q(application=None) | Q(application__state=Application.State.APPROVED),
-        seller_id__in={seller_id for seller_id, _ in wanted},
-        topic__in=topics,
-    ).values_list("pk", "seller_id", "topic", "changes")
+def subscribers_of(wanted: Collection[tuple[int, str]], now: datetime) -> dict[tuple[int, str], list[int]]:
+    """Per shop and event that software subscribes to, the keys of the subscriptions. One statement.
+
+    They are held until the transaction ends, so that none ends between this and the messages that refer to it.
+    Software whose keys do not allow it any more is not told.
+    """
+    topics = {TOPIC_OF[name][0].value for _, name in wanted}
     by_shop: dict[tuple[int, str], list[tuple[int, list[str]]]] = defaultdict(list)
-    for key, seller_id, topic, changes in found:
-        by_shop[seller_id, topic].append((key, changes))
+    with connection.cursor() as cursor:
+        cursor.execute(_SUBSCRIBERS, [[seller_id for seller_id, _ in wanted], list(topics), *_allowing(now)])
+        for key, seller_id, topic, changes in cursor.fetchall():
+            by_shop[seller_id, topic].append((key, changes))
     if not by_shop:
         return {}
     told = {}
@@ -39,14 +43,42 @@ def subscribers_of(wanted: Collection[tuple[int, str]]) -> dict[tuple[int, str],
     return told
 
 
+_MAY_HEAR = """
+    s.application_id IS NULL OR EXISTS (
+        SELECT FROM accounts_application AS a JOIN accounts_credential AS k ON k.application_id = a.id
+        WHERE a.id = s.application_id AND a.state = %s AND k.revoked_at IS NULL AND k.expires_at > %s
+          AND %s = ANY (k.scopes)
+    )
+"""
+# The lock lets others refer to the rows, and nobody delete them; the ORM does not know it.
+_SUBSCRIBERS = f"""
+    SELECT s.id, s.seller_id, s.topic, s.changes FROM spapi_subscription AS s
+    WHERE s.seller_id = ANY (%s) AND s.topic = ANY (%s) AND ({_MAY_HEAR})
+    FOR KEY SHARE OF s
+"""  # noqa: S608 - made of constants
+
+
+def _allowing(now: datetime) -> list[Any]:
+    return [Application.State.APPROVED.value, now, Scope.WEBHOOKS.value]
+
+
+def may_hear(subscription_id: int, now: datetime) -> bool:
+    """Whether a subscription is a shop's own, or its software still has keys that allow it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT FROM spapi_subscription AS s WHERE s.id = %s AND ({_MAY_HEAR})",
+            [subscription_id, *_allowing(now)],
+        )
+        return cursor.rowcount == 1
+
+
 # --- destinations -------------------------------------------------------------------------------------------
 
 
 def webhooks_of(seller_id: int) -> list[Destination]:
-    """The shop's webhooks, the latest first, each with what it is told of and how many messages failed."""
-    failed = Count("subscriptions__pushes", filter=Q(subscriptions__pushes__state=Delivery.State.FAILED))
+    """The shop's webhooks, the latest first, each with what it is told of."""
     found = Destination.objects.filter(seller_id=seller_id, kind=Destination.Kind.WEBHOOK)
-    return list(found.annotate(failed=failed).prefetch_related("subscriptions").order_by("-pk"))
+    return list(found.prefetch_related("subscriptions").order_by("-pk"))
 
 
 def webhook_of(seller_id: int, destination_id: int) -> Destination | None:
@@ -85,14 +117,18 @@ def _uuid(written: str) -> UUID:
 # --- messages -----------------------------------------------------------------------------------------------
 
 
-def pushes_to(destination: Destination, *, behind: int = 0) -> QuerySet[Delivery]:
-    """Messages to a destination, the latest first, behind a position (index `pushes_newest`)."""
-    found = Delivery.objects.filter(subscription__destination=destination).select_related(
-        "event__order", "subscription"
-    )
-    if behind:
-        found = found.filter(pk__lt=behind)
-    return found.order_by("-pk")
+def pushes_to(destination: Destination, *, behind: int = 0, limit: int) -> list[Delivery]:
+    """The latest messages to a destination, behind a position: of each subscription by its index `pushes_newest`."""
+    found: list[Delivery] = []
+    for subscription in destination.subscriptions.all():
+        rows = Delivery.objects.filter(subscription=subscription).select_related("event__order", "subscription")
+        found += (rows.filter(pk__lt=behind) if behind else rows).order_by("-pk")[:limit]
+    return sorted(found, key=lambda each: each.pk, reverse=True)[:limit]
+
+
+def has_waiting(destination: Destination) -> bool:
+    """Whether anything is to be sent to a destination."""
+    return Delivery.objects.filter(subscription__destination=destination, state=Delivery.State.PENDING).exists()
 
 
 def push_of(seller_id: int, destination_id: int, delivery_id: int) -> Delivery | None:

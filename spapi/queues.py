@@ -5,7 +5,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 
-from .rules import QUEUE
+from .rules import QUEUE, Trouble
 from .webhooks import CONNECT_SECONDS, WHOLE_SECONDS, NotTaken, Unreachable
 
 
@@ -13,7 +13,7 @@ def send(arn: str, body: bytes) -> None:
     """Put a message into a queue. Raises Unreachable or NotTaken."""
     found = QUEUE.fullmatch(arn)
     if found is None:
-        raise Unreachable("the ARN is of no queue")
+        raise Unreachable(Trouble.BAD_ADDRESS)
     region, account, name = found.groups()
     limits = Config(connect_timeout=CONNECT_SECONDS, read_timeout=WHOLE_SECONDS, retries={"total_max_attempts": 1})
     try:
@@ -25,4 +25,4 @@ def send(arn: str, body: bytes) -> None:
     except ClientError as error:
         raise NotTaken(f"{error}"[:200]) from None
     except BotoCoreError as error:
-        raise Unreachable(f"{error}"[:200]) from None
+        raise Unreachable(f"{Trouble.NO_CONNECTION} {error}"[:200]) from None

@@ -39,6 +39,21 @@ class Change(StrEnum):
     DELIVERY_TIP = "DeliveryTipChange"
 
 
+class Trouble(StrEnum):
+    """Why a message did not arrive, or cannot go to an address; of a refusal `STATUS` is kept with the number."""
+
+    BAD_ADDRESS = "BAD_ADDRESS"
+    UNKNOWN_HOST = "UNKNOWN_HOST"
+    NOT_PUBLIC = "NOT_PUBLIC"
+    NO_CONNECTION = "NO_CONNECTION"
+    NO_TRUST = "NO_TRUST"
+    TOO_SLOW = "TOO_SLOW"
+    NO_SECRET = "NO_SECRET"  # noqa: S105 - the name of a trouble
+    STATUS = "STATUS"
+    REFUSES = "REFUSES"
+    NO_KEYS = "NO_KEYS"
+
+
 class Why(StrEnum):
     """Why an act on a destination or a subscription is refused."""
 
@@ -46,6 +61,7 @@ class Why(StrEnum):
     TOO_MANY = "TOO_MANY"
     SUBSCRIBED = "SUBSCRIBED"
     UNKNOWN = "UNKNOWN"
+    RENEWED_MEANWHILE = "RENEWED_MEANWHILE"
 
 
 # The version of each topic's messages.

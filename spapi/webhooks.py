@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from .rules import host_of
+from .rules import Trouble, host_of
 
 PORT = 443
 CONNECT_SECONDS, WHOLE_SECONDS = 3.0, 10.0
@@ -79,11 +79,11 @@ def addresses_of(url: str, *, network: Network | None = None) -> tuple[str, list
         host = host_of(url)
         found = list((network or INTERNET).resolve(host))
     except ValueError:
-        raise Unreachable("the address is not https at port 443 of a public name") from None
+        raise Unreachable(Trouble.BAD_ADDRESS) from None
     except OSError:
-        raise Unreachable("the name of the host is not known") from None
+        raise Unreachable(Trouble.UNKNOWN_HOST) from None
     if not found or not all(is_public(each) for each in found):
-        raise Unreachable("the host is not in the public network")
+        raise Unreachable(Trouble.NOT_PUBLIC)
     return host, found
 
 
@@ -102,18 +102,22 @@ def send(url: str, body: bytes, headers: Mapping[str, str], *, network: Network 
         connection.request("POST", f"{parts.path or '/'}{query}", body, dict(headers))
         answer = connection.getresponse()
         answer.read(LARGEST_ANSWER)
-        status, why = answer.status, ""
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        status, why = 0, f"{error!r}"[:200]
+        status, trouble = answer.status, None
+    except ssl.SSLError:
+        status, trouble = 0, Trouble.NO_TRUST
+    except TimeoutError:
+        status, trouble = 0, Trouble.TOO_SLOW
+    except (OSError, ValueError, http.client.HTTPException):
+        status, trouble = 0, Trouble.NO_CONNECTION
     finally:
         watchdog.cancel()
         connection.close()
     if connection.was_cut:
-        raise Unreachable(f"no whole answer within {WHOLE_SECONDS:g} seconds")
-    if why:
-        raise Unreachable(why)
+        raise Unreachable(Trouble.TOO_SLOW)
+    if trouble:
+        raise Unreachable(trouble)
     if not 200 <= status < 300:
-        raise NotTaken(f"the answer was {status}")
+        raise NotTaken(f"{Trouble.STATUS} {status}")
 
 
 class _Pinned(http.client.HTTPSConnection):

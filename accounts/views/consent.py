@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import queries
 from accounts.access import ShopRequest, hear_own_password, owner_page, seller_of
-from accounts.developers import Refused, consent, latest_key
+from accounts.developers import Refused, consent
 from accounts.forms import ConsentForm
 from accounts.rules import Why
 from accounts.wording import SCOPES, why_refused
@@ -38,10 +38,10 @@ def ask(request: ShopRequest) -> HttpResponse:
         return _cannot(
             request, _("戻り先のアドレスが、このソフトウェアのリダイレクトURIとして登録されていません。")
         )
-    present = queries.live_credentials(found, now=now).order_by("-pk").first()
+    present = queries.present_credential(found, now=now)
     if present is None:
         return _cannot(request, why_refused(Why.NO_KEYS))
-    form = ConsentForm(request.POST if request.method == "POST" else None, initial={"newest": latest_key(found)})
+    form = ConsentForm(request.POST if request.method == "POST" else None, initial={"present": present.pk})
     if form.is_bound and form.is_valid():
         try:
             hear_own_password(request, form.cleaned_data["own_password"], now=now)
@@ -49,7 +49,7 @@ def ask(request: ShopRequest) -> HttpResponse:
                 seller_id=seller_id,
                 application_id=found.pk,
                 redirect=redirect,
-                newest=form.cleaned_data["newest"],
+                present_key=form.cleaned_data["present"],
                 by=seller_of(request),
                 now=now,
                 address=request.META["REMOTE_ADDR"],

@@ -42,6 +42,7 @@ ACTS = {
     "webhook.added": _("Webhookを登録しました"),
     "webhook.changed": _("Webhookの通知の種類を変更しました"),
     "webhook.secret_renewed": _("Webhookの署名の秘密キーを新しくしました"),
+    "webhook.message_renewed": _("Webhookの通知をもう一度送信しました"),
     "webhook.ended": _("Webhookを終了しました"),
     "shop_rules.changed": _("店舗のキャンセルのルールを変更しました"),
     "report_columns.changed": _("注文レポートの項目を変更しました"),

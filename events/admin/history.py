@@ -18,7 +18,7 @@ from accounts.admin.base import note
 from accounts.duties import Duty
 from accounts.queries import people_named
 from events.actions import retry, subscriptions
-from events.models import Delivery, Event, IdempotencyKey
+from events.models import OURS, Delivery, Event, IdempotencyKey
 from events.queries import retried_deliveries
 from events.wording import DOORS, EVENTS, LISTENERS, ROLES
 
@@ -80,7 +80,7 @@ class DeliveryState(admin.SimpleListFilter):
     def queryset(self, request, queryset):
         if self.value() == RETRIED:
             return queryset & retried_deliveries()
-        return queryset.filter(state=self.value()) if self.value() else queryset
+        return queryset.filter(OURS, state=self.value()) if self.value() else queryset
 
 
 class DeliveryListener(admin.SimpleListFilter):

@@ -29,6 +29,7 @@ LINES_PER_STEP = 200
 LOCK = "feeds_feed"
 # The mail about a finished file, which people may stop (domain 12.2).
 SENDERS_MAIL = "M-24"
+RUNNER = Actor(Role.SYSTEM, Door.FEED)
 
 
 def enqueue(seller_id: int) -> None:
@@ -96,7 +97,7 @@ def _end(feed: Feed, state: Feed.State, now: datetime) -> None:
     record_end(feed, now, mute=frozenset({"mail_person"}) if feed.is_dry_run else frozenset())
 
 
-def record_end(feed: Feed, now: datetime, *, mute: frozenset[str]) -> None:
+def record_end(feed: Feed, now: datetime, *, mute: frozenset[str], by: Actor = RUNNER) -> None:
     """Write into the history that a feed came to its end; `mute` names whoever is not told."""
     record(
         [
@@ -110,7 +111,7 @@ def record_end(feed: Feed, now: datetime, *, mute: frozenset[str]) -> None:
                 person_id=feed.submitted_by_id,
             )
         ],
-        by=Actor(Role.SYSTEM, Door.FEED),
+        by=by,
         now=now,
     )
 

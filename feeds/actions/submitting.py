@@ -137,7 +137,7 @@ def submit_document(
         return _queue(document, kind, is_xml=is_xml, is_dry_run=is_dry_run, by=by, now=now)
 
 
-def cancel_feed(*, seller_id: int, feed_id: int, now: datetime) -> bool:
+def cancel_feed(*, seller_id: int, feed_id: int, by: Actor, now: datetime) -> bool:
     """Take a feed out of the queue; False if a worker has begun it, or it is over."""
     with transaction.atomic():
         feed = queries.lock_feed(feed_id)
@@ -145,7 +145,7 @@ def cancel_feed(*, seller_id: int, feed_id: int, now: datetime) -> bool:
             return False
         feed.state, feed.finished_at = Feed.State.CANCELLED, now
         feed.save(update_fields=["state", "finished_at"])
-        record_end(feed, now, mute=frozenset({"mail_person"}))
+        record_end(feed, now, mute=frozenset({"mail_person"}), by=by)
     return True
 
 

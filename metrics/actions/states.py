@@ -67,7 +67,7 @@ def _entry(name: str, seller_id: int, standing: Standing) -> Entry:
         name,
         subject=f"seller:{seller_id}",
         payload={
-            "state": standing.state.value,
+            "state": standing.told_state.value,
             "counted": standing.rate.counted,
             "orders": standing.rate.orders,
         },

@@ -155,7 +155,13 @@ def cancel_feed_submissions(call: Call) -> list[Part]:
     keys = [key_of(each) for each in call.listed("FeedSubmissionIdList.Id")]
 
     def act() -> dict:
-        return {"feeds": [key for key in keys if cancel_feed(seller_id=call.seller_id, feed_id=key, now=call.now)]}
+        return {
+            "feeds": [
+                key
+                for key in keys
+                if cancel_feed(seller_id=call.seller_id, feed_id=key, by=call.holder.actor, now=call.now)
+            ]
+        }
 
     found = [queries.feed_of_seller(call.seller_id, key) for key in call.once(keys, act)["feeds"]]
     cancelled = [feed for feed in found if feed]

@@ -193,7 +193,7 @@ def get_feed(call: Call, feed_id: str) -> dict[str, Any]:
 def cancel(call: Call, feed_id: str) -> dict[str, Any]:
     """Take a feed out of the queue."""
     feed = _feed(call, feed_id)
-    if not cancel_feed(seller_id=call.seller_id, feed_id=feed.pk, now=call.now):
+    if not cancel_feed(seller_id=call.seller_id, feed_id=feed.pk, by=call.holder.actor, now=call.now):
         raise invalid("Only a feed that is IN_QUEUE can be cancelled.")
     return {}
 

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from accounts.rules import Scope
 from cancellations.queries import buyer_spoke_of_cancelling
+from events.forms import as_stored, has_controls
 from messaging.actions import MessageTarget, send, why_nothing_is_said
 from messaging.rules import Topic
 from orders.outcomes import Refused, sole
@@ -104,14 +105,14 @@ def _text(call: Call, longest: int) -> str:
     body = call.body(Message)
     if body.attachments:
         raise invalid("attachments: not offered.")
-    text = body.text.strip()
+    text = as_stored(body.text).strip()
     if not 1 <= len(text) <= longest:
         raise invalid(f"text: 1 to {longest} characters.")
     if _HTML.search(text):
         raise invalid("text: without HTML.")
     if _MAIL_ADDRESS.search(text):
         raise invalid("text: without e-mail addresses.")
-    if any(not each.isprintable() and each not in "\n\r\t\u3000" for each in text):
+    if has_controls(text):
         raise invalid("text: without control characters.")
     return text
 

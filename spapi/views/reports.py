@@ -137,7 +137,7 @@ def get_report(call: Call, report_id: str) -> dict[str, Any]:
 def cancel(call: Call, report_id: str) -> dict[str, Any]:
     """Take a report out of the queue."""
     report = _report(call, report_id)
-    if not cancel_report(seller_id=call.seller_id, report_id=report.pk, now=call.now):
+    if not cancel_report(seller_id=call.seller_id, report_id=report.pk, by=call.holder.actor, now=call.now):
         raise invalid("Only a report that is IN_QUEUE can be cancelled.")
     return {}
 

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters, sensitive_variables
@@ -13,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import ShopRequest, hear_own_password, owner_page, seller_of
 from spapi import queries
-from spapi.actions import Refused, add_webhook, end_webhook, renew_secret, replay, set_topics
+from spapi.actions import Refused, add_webhook, end_webhook, mark_of, renew_secret, replay, set_topics
 from spapi.forms import SecretForm, TopicsForm, WebhookForm
 from spapi.rules import SECRETS_OVERLAP, Why
 from spapi.webhooks import Unreachable, addresses_of
-from spapi.wording import state_tag, what_happened, why_refused
+from spapi.wording import in_words, state_tag, topic_words, what_happened, why_refused
 
 
 def _by(request: ShopRequest) -> dict[str, Any]:
@@ -43,13 +44,20 @@ def webhooks(request: ShopRequest) -> HttpResponse:
             )
         except ValidationError as error:
             form.add_error("own_password", error)
-        except Unreachable:
-            form.refuse_address()
+        except Unreachable as error:
+            form.add_error("address", in_words(f"{error}"))
         except Refused as refused:
             form.add_error("address" if refused.why == Why.ADDRESS_TAKEN else None, why_refused(refused.why))
         else:
             return _show_secret(request, made, secret)
-    context = {"here": "settings", "form": form, "webhooks": queries.webhooks_of(shop.pk)}
+    context = {
+        "here": "settings",
+        "form": form,
+        "webhooks": [
+            (each, [topic_words(topic) for topic in queries.topics_of(each)])
+            for each in queries.webhooks_of(shop.pk)
+        ],
+    }
     return render(request, "spapi/webhooks.html", context)
 
 
@@ -64,6 +72,12 @@ def _webhook(request: ShopRequest, webhook_id: int) -> Any:
     if found is None:
         raise Http404
     return found
+
+
+def _position(request: HttpRequest) -> int:
+    """The message behind which the list goes on; 0 for its beginning."""
+    behind = request.GET.get("behind", "")
+    return int(behind) if behind.isascii() and behind.isdigit() and len(behind) < 18 else 0
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -81,16 +95,18 @@ def webhook(request: ShopRequest, webhook_id: int) -> HttpResponse:
         else:
             messages.info(request, _("変更はありませんでした。"))
         return redirect("seller:webhook", found.pk)
-    behind = request.GET.get("behind", "")
-    position = int(behind) if behind.isascii() and behind.isdigit() and len(behind) < 18 else 0
-    sent = list(queries.pushes_to(found, behind=position)[: queries.PUSHES_SHOWN + 1])
+    position = _position(request)
+    sent = queries.pushes_to(found, behind=position, limit=queries.PUSHES_SHOWN + 1)
     context = {
         "here": "settings",
         "webhook": found,
         "form": form,
-        "sent": [(each, what_happened(each.event.name), state_tag(each.state)) for each in sent][
-            : queries.PUSHES_SHOWN
+        "sent": [
+            (each, what_happened(each.event.name), state_tag(each.state), in_words(each.last_error))
+            for each in sent[: queries.PUSHES_SHOWN]
         ],
+        "why": in_words(found.last_error),
+        "next_at": found.rests_until if queries.has_waiting(found) else None,
         "behind": position,
         "go_on": sent[queries.PUSHES_SHOWN - 1].pk if len(sent) > queries.PUSHES_SHOWN else 0,
         "now": timezone.now(),
@@ -105,7 +121,7 @@ def webhook(request: ShopRequest, webhook_id: int) -> HttpResponse:
 def secret(request: ShopRequest, webhook_id: int) -> HttpResponse:
     """A new secret, after the own password; it is shown in answer to the form, this one time."""
     found = _webhook(request, webhook_id)
-    form = SecretForm(request.POST if request.method == "POST" else None)
+    form = SecretForm(request.POST if request.method == "POST" else None, initial={"seen": mark_of(found)})
     if form.is_bound and form.is_valid():
         try:
             hear_own_password(request, form.cleaned_data["own_password"], now=timezone.now())
@@ -113,11 +129,27 @@ def secret(request: ShopRequest, webhook_id: int) -> HttpResponse:
             form.add_error("own_password", error)
         else:
             seller_id = request.membership.seller_id
-            made = renew_secret(seller_id=seller_id, destination_id=found.pk, **_by(request))
-            if made is None:
-                raise Http404
-            return _show_secret(request, found, made)
-    context = {"here": "settings", "webhook": found, "form": form, "overlap": SECRETS_OVERLAP.days}
+            seen = form.cleaned_data["seen"]
+            try:
+                made = renew_secret(seller_id=seller_id, destination_id=found.pk, seen=seen, **_by(request))
+            except Refused as refused:
+                # The next form is about the secret that there is now.
+                form = SecretForm({"seen": mark_of(found)})
+                form.full_clean()
+                form.errors.clear()
+                form.add_error(None, why_refused(refused.why))
+            else:
+                if made is None:
+                    raise Http404
+                return _show_secret(request, found, made)
+    until = found.former_secret_until
+    context = {
+        "here": "settings",
+        "webhook": found,
+        "form": form,
+        "overlap": SECRETS_OVERLAP.days,
+        "both_until": until if until and until > timezone.now() else None,
+    }
     return render(request, "spapi/webhook_renew.html", context)
 
 
@@ -141,8 +173,12 @@ def again(request: ShopRequest, webhook_id: int, message_id: int) -> HttpRespons
     seller_id = request.membership.seller_id
     if queries.push_of(seller_id, found.pk, message_id) is None:
         raise Http404
-    if replay(seller_id=seller_id, destination_id=found.pk, delivery_id=message_id, now=timezone.now()):
-        messages.success(request, _("もう一度送信します。"))
+    if replay(seller_id=seller_id, destination_id=found.pk, delivery_id=message_id, **_by(request)):
+        if found.rests_until and found.rests_until > timezone.now():
+            messages.success(request, _("応答がないため、次の送信のときにもう一度送信します。"))
+        else:
+            messages.success(request, _("もう一度送信します。"))
     else:
         messages.info(request, _("この通知は、すでに送信を待っています。"))
-    return redirect("seller:webhook", found.pk)
+    position = _position(request)
+    return redirect(reverse("seller:webhook", args=[found.pk]) + (f"?behind={position}" if position else ""))

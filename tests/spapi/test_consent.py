@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from accounts.developers import revoke
+from accounts.developers import issue, revoke
 from accounts.models import Credential
 from accounts.rules import Scope, is_redirect
 from events.models import AuditEntry
@@ -40,8 +40,8 @@ def asked(software: Software, **more: str) -> dict[str, str]:
 
 
 def consent(owner: Client, software: Software, **more):
-    newest = software.application.credentials.order_by("-pk").first().pk
-    given = {"own_password": PASSWORD, "newest": newest, **more}
+    present = software.application.credentials.order_by("pk").first().pk
+    given = {"own_password": PASSWORD, "present": present, **more}
     return owner.post(CONSENT, given, query_params=asked(software))
 
 
@@ -178,14 +178,40 @@ def test_without_the_own_password_nothing_is_given(owner, software):
 
 
 def test_keys_issued_meanwhile_are_looked_at_first(owner, software):
-    assert "別のキーが発行されました" in consent(owner, software, newest=0).content.decode()
+    assert "別のキーが発行されました" in consent(owner, software, present=0).content.decode()
     assert software.application.credentials.count() == 1
 
 
 def test_at_most_five_sets_are_good_at_a_time(owner, software):
     for _ in range(4):
-        assert exchange(software, code_of(consent(owner, software))).status_code == 200
-    assert "5組まで" in consent(owner, software).content.decode()
+        present = software.application.credentials.order_by("-pk").first().pk
+        assert exchange(software, code_of(consent(owner, software, present=present))).status_code == 200
+    present = software.application.credentials.order_by("-pk").first().pk
+    assert "5組まで" in consent(owner, software, present=present).content.decode()
+
+
+def test_a_consent_that_was_not_exchanged_is_replaced_by_the_next(owner, software):
+    first, second = (code_of(consent(owner, software)) for _ in range(2))
+    assert exchange(software, first).json()["error"] == "invalid_grant"
+    assert exchange(software, second).status_code == 200
+    assert Credential.objects.filter(revoked_at=None).count() == 2
+
+
+def test_newer_keys_end_a_code_that_was_not_exchanged(cast: Cast, owner, software):
+    code = code_of(consent(owner, software))
+    newest = software.application.credentials.order_by("-pk").first().pk
+    given = {"seller_id": cast.shop.pk, "application_id": software.application.pk, "by": cast.seller, "now": NOW}
+    issue(**given, scopes=[Scope.FEEDS], days=90, newest=newest)
+    assert exchange(software, code).json()["error"] == "invalid_grant"
+
+
+def test_a_narrower_set_that_ended_meanwhile_lets_no_wider_one_through(cast: Cast, owner, software):
+    given = {"seller_id": cast.shop.pk, "by": cast.seller, "now": NOW}
+    newest = software.application.credentials.get().pk
+    issue(**given, application_id=software.application.pk, scopes=[Scope.FEEDS], days=90, newest=newest)
+    narrow = software.application.credentials.order_by("-pk").first()
+    revoke(**given, credential_id=narrow.pk)
+    assert "別のキーが発行されました" in consent(owner, software, present=narrow.pk).content.decode()
 
 
 def test_software_without_good_keys_and_of_another_shop_is_not_connected(cast: Cast, owner, software):

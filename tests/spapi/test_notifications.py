@@ -9,6 +9,7 @@ from jsonschema import Draft7Validator
 from moto.server import ThreadedMotoServer
 
 from accounts import tokens
+from accounts.models import Credential
 from accounts.rules import Scope
 from events.models import Delivery
 from feeds.actions import run_feeds
@@ -158,6 +159,18 @@ def test_a_queue_that_is_not_there_gets_it_later(cast: Cast, software, queue, se
     Delivery.objects.update(due_at=NOW)
     push()
     assert Destination.objects.get().failures == 1
+
+
+def test_software_without_keys_that_allow_it_is_told_nothing(cast: Cast, software, queue):
+    made = destination(software)
+    subscribe(software, "ORDER_CHANGE", made["destinationId"])
+    cast.request(cast.order(1))
+    Credential.objects.update(revoked_at=NOW)
+    assert push() == 1
+    assert queue() == []
+    assert Delivery.objects.get(subscription__isnull=False).state == "FAILED"
+    cast.request(cast.order(1))
+    assert push() == 0
 
 
 def test_an_application_that_has_ended_is_told_nothing(cast: Cast, software, queue):

@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from events.models import AuditEntry, Delivery
 from spapi import webhooks
+from spapi.actions import mark_of
 from spapi.models import Destination
 from spapi.pushing import push_due
 from spapi.webhooks import Network
@@ -47,11 +48,17 @@ def test_a_new_webhook_shows_its_secret_once(owner):
     assert AuditEntry.objects.get(act="webhook.added").after["address"] == URL
 
 
+def test_a_url_in_capitals_is_the_same_url(owner):
+    add(owner, address=f"  HTTPS://{HOST.upper()}/Orders?A=B ")
+    assert Destination.objects.get().address == f"https://{HOST}/Orders?A=B"
+
+
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"address": "http://hooks.shop.example/"}, "このURLには送信できません"),
-        ({"address": "https://127.0.0.1/"}, "このURLには送信できません"),
+        ({"address": "http://hooks.shop.example/"}, "https://で始まり"),
+        ({"address": "https://127.0.0.1/"}, "https://で始まり"),
+        ({"address": f"{URL}/{'x' * 500}"}, "500"),
         ({"address": ""}, "URLを入力してください。"),
         ({"topics": []}, "通知の種類を1つ以上選択してください。"),
         ({"topics": ["NOTHING"]}, "選択"),
@@ -71,7 +78,13 @@ def test_what_cannot_be_added_is_said_at_its_field_and_nothing_is_lost(owner, wr
 
 def test_a_name_that_leads_into_a_private_network_cannot_be_added(owner, monkeypatch):
     monkeypatch.setattr(webhooks, "INTERNET", Network(lambda host: [PUBLIC, "10.0.0.1"]))
-    assert "このURLには送信できません" in add(owner).content.decode()
+    assert "インターネットに公開されていない" in add(owner).content.decode()
+
+    def unknown(host: str):
+        raise OSError
+
+    monkeypatch.setattr(webhooks, "INTERNET", Network(unknown))
+    assert "サーバーの名前が見つかりません" in add(owner).content.decode()
     assert not Destination.objects.exists()
 
 
@@ -144,12 +157,17 @@ def test_a_new_secret_needs_the_own_password(owner):
     add(owner)
     made = Destination.objects.get()
     page = reverse("seller:webhook-secret", args=[made.pk])
-    assert "パスワードが正しくありません" in owner.post(page, {"own_password": "x"}).content.decode()
+    seen = mark_of(made)
+    assert "パスワードが正しくありません" in owner.post(page, {"own_password": "x", "seen": seen}).content.decode()
     made.refresh_from_db()
     assert made.sealed_former_secret == ""
-    assert "whsec_" in owner.post(page, {"own_password": PASSWORD}).content.decode()
+    assert "whsec_" in owner.post(page, {"own_password": PASSWORD, "seen": seen}).content.decode()
     made.refresh_from_db()
     assert made.sealed_former_secret
+    again = owner.post(page, {"own_password": PASSWORD, "seen": seen}).content.decode()
+    assert "秘密キーが新しくなりました" in again
+    assert "whsec_" not in again
+    assert "前回新しくする前のキー" in owner.get(page).content.decode()
 
 
 def test_a_webhook_ends_after_a_second_question(cast: Cast, owner):

@@ -14,7 +14,7 @@ from accounts.actors import Actor, Door, Role
 from cancellations.policy import Reason
 from events.models import Delivery
 from spapi import webhooks
-from spapi.actions import add_webhook, end_webhook, renew_secret, replay, set_topics
+from spapi.actions import Refused, add_webhook, end_webhook, mark_of, renew_secret, replay, set_topics
 from spapi.models import Destination, Subscription
 from spapi.pushing import push_due
 from spapi.rules import Topic
@@ -159,7 +159,9 @@ def test_s27_a_message_is_signed_with_its_id_and_time_stamp(cast: Cast, listener
 
 def test_s27_both_secrets_sign_for_seven_days_then_the_new_one_alone(cast: Cast, listener):
     made, former = webhook(cast)
-    secret = renew_secret(seller_id=cast.shop.pk, destination_id=made.pk, by=cast.seller, now=LATER)
+    secret = renew_secret(
+        seller_id=cast.shop.pk, destination_id=made.pk, seen=mark_of(made), by=cast.seller, now=LATER
+    )
     assert secret
     cast.request(cast.order(1))
     push(LATER + timedelta(days=7) - MINUTE)
@@ -170,9 +172,17 @@ def test_s27_both_secrets_sign_for_seven_days_then_the_new_one_alone(cast: Cast,
     assert [verified(each, after) for each in (former, secret)] == [False, True]
 
 
+def test_a_page_that_is_sent_once_more_renews_no_secret(cast: Cast):
+    made, _ = webhook(cast)
+    wish = {"seller_id": cast.shop.pk, "destination_id": made.pk, "seen": mark_of(made), "by": cast.seller}
+    assert renew_secret(**wish, now=LATER)
+    with pytest.raises(Refused):
+        renew_secret(**wish, now=LATER)
+
+
 def test_s20_the_secret_lies_nowhere_in_plain_text(cast: Cast):
     made, secret = webhook(cast)
-    renew_secret(seller_id=cast.shop.pk, destination_id=made.pk, by=cast.seller, now=LATER)
+    renew_secret(seller_id=cast.shop.pk, destination_id=made.pk, seen=mark_of(made), by=cast.seller, now=LATER)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT d::text FROM spapi_destination AS d UNION ALL SELECT a::text FROM events_auditentry AS a"
@@ -280,7 +290,13 @@ def test_a_message_can_be_sent_again_once_it_was_sent_or_given_up(cast: Cast, li
     made, _ = webhook(cast)
     cast.request(cast.order(1))
     delivery = Delivery.objects.get(subscription__isnull=False)
-    wish = {"seller_id": cast.shop.pk, "destination_id": made.pk, "delivery_id": delivery.pk, "now": LATER}
+    wish = {
+        "seller_id": cast.shop.pk,
+        "destination_id": made.pk,
+        "delivery_id": delivery.pk,
+        "by": cast.seller,
+        "now": LATER,
+    }
     assert not replay(**wish)
     push()
     assert not replay(**wish | {"seller_id": cast.other_shop.pk})
@@ -317,6 +333,80 @@ def test_what_a_webhook_is_told_of_changes_at_once(cast: Cast, listener):
     assert push() == 0
     assert end_webhook(**wish)
     assert not Subscription.objects.exists()
+
+
+def test_a_message_that_is_sent_again_is_tried_for_24_hours_from_then(cast: Cast, listener, monkeypatch):
+    made, _ = webhook(cast)
+    cast.request(cast.order(1))
+    push()
+    delivery = Delivery.objects.get(subscription__isnull=False)
+    later = LATER + timedelta(days=3)
+    wish = {"seller_id": cast.shop.pk, "destination_id": made.pk, "delivery_id": delivery.pk, "by": cast.seller}
+    assert replay(**wish, now=later)
+    listener.answers = [500]
+    push(later + timedelta(hours=23))
+    delivery.refresh_from_db()
+    assert delivery.state == "PENDING"
+    push(later + timedelta(hours=26))
+    delivery.refresh_from_db()
+    assert delivery.state == "FAILED"
+
+
+def test_however_often_a_message_is_refused_nothing_else_stops(cast: Cast, listener):
+    made, _ = webhook(cast)
+    cast.request(cast.order(1))
+    Delivery.objects.filter(subscription__isnull=False).update(attempts=2000)
+    listener.answers = [500]
+    assert push() == 1
+    made.refresh_from_db()
+    assert made.claimed_until <= LATER
+
+
+def test_a_destination_that_refuses_three_times_in_a_row_is_left_alone(cast: Cast, listener):
+    made, _ = webhook(cast)
+    for _ in range(10):
+        cast.request(cast.order(1))
+    listener.answers = [500]
+    assert push() == 3
+    made.refresh_from_db()
+    assert (made.failures, made.last_error) == (1, "REFUSES")
+
+
+def test_a_webhook_that_ends_while_it_is_served_stops_nothing(cast: Cast, listener, monkeypatch):
+    made, _ = webhook(cast)
+    cast.request(cast.order(1))
+
+    def ending(*args):
+        end_webhook(seller_id=cast.shop.pk, destination_id=made.pk, by=cast.seller, now=LATER)
+        raise Unreachable("NO_CONNECTION")
+
+    monkeypatch.setattr(webhooks, "send", ending)
+    assert push() == 1
+    assert not Destination.objects.exists()
+
+
+def test_an_order_that_was_never_paid_gives_no_postal_code_away(cast: Cast, listener):
+    webhook(cast)
+    cast.cancel_alone(cast.order(1, verified=False))
+    push()
+    assert told(listener)[0]["Payload"]["OrderChangeNotification"]["Summary"]["DestinationPostalCode"] is None
+
+
+@pytest.mark.parametrize(
+    ("door", "reason"),
+    [
+        (Door.SWEEP, "Auto Canceled"),
+        (Door.PAYMENT, "Canceled by Marketplace"),
+        (Door.RULES, "Canceled by Seller"),
+    ],
+)
+def test_what_the_portal_cancels_is_told_by_whose_wish_it_is(cast: Cast, listener, door, reason):
+    webhook(cast)
+    order = cast.order(1)
+    cast.request(order)
+    cast.cancel(order, reason=Reason.BUYER_CANCELED, by=Actor(Role.SYSTEM, door))
+    push()
+    assert changes(listener)[-1] == ("OrderStatusChange", reason)
 
 
 # --- where nothing ever goes (S-28) -------------------------------------------------------------------------
@@ -396,7 +486,7 @@ def test_a_host_that_drips_its_answer_is_left_in_time(tmp_path, monkeypatch):
     monkeypatch.setattr(webhooks, "WHOLE_SECONDS", 0.3)
     with listening(tmp_path) as found:
         monkeypatch.setattr("tests.listening._Handler.do_POST", drip)
-        with pytest.raises(Unreachable, match="no whole answer"):
+        with pytest.raises(Unreachable, match="TOO_SLOW"):
             send(URL, b"{}", {}, network=found.network())
 
 
