@@ -70,7 +70,8 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer an act the person may not do."""
-    kind = next((kind for kind in ("admin", "seller") if request.path.startswith(f"/{kind}/")), "")
+    places = {"/admin/": "admin", "/seller/": "seller", "/apps/": "seller"}
+    kind = next((kind for place, kind in places.items() if request.path.startswith(place)), "")
     works_in_shop = request.user.is_authenticated and membership_of(request.user) is not None
     return render(request, "403.html", {"kind": kind, "works_in_shop": works_in_shop}, status=403)
 

@@ -73,7 +73,7 @@ def client_for(cast: Cast, name: str) -> Client:
     """The browser of whoever may do this act; a fresh one where a session is begun or ended."""
     if name in {"login", "logout"}:
         return Client()
-    return cast.client(OWNER if name.startswith("seller:") else BUYER)
+    return cast.client(OWNER if name.startswith(("seller:", "consent")) else BUYER)
 
 
 def send(cast: Cast, name: str, change):
@@ -221,7 +221,7 @@ def test_b31_what_is_sent_after_signing_out_leads_to_signing_in_and_back_and_doe
     assert sent.status_code == 302
     assert sent["Location"].startswith(f"/login/?{urlencode({'next': page})}&")
     assert everything() == before
-    person = cast.people[OWNER if name.startswith("seller:") else BUYER]
+    person = cast.people[OWNER if name.startswith(("seller:", "consent")) else BUYER]
     back = browser.post(sent["Location"], {"email": person.email, "password": PASSWORD})
     assert (back.status_code, back["Location"]) == (302, page)
     after = everything()
@@ -345,7 +345,7 @@ def test_b31_a_form_about_an_older_state_does_nothing_shows_the_new_one_and_keep
 def test_b35_no_changing_form_works_without_its_csrf_token(cast: Cast, name: str):
     """Missing, foreign, and from another site: a 403 page with a way back, and nothing done."""
     rule = ACCESS[name]
-    role = OWNER if name.startswith("seller:") else BUYER
+    role = OWNER if name.startswith(("seller:", "consent")) else BUYER
     client = cast.client(role, enforce_csrf_checks=True)
     order = cast.orders.get(rule.order)
     address = address_of(cast, name)
