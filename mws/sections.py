@@ -64,6 +64,9 @@ REPORTS_ACTIONS = {
     "GetReportScheduleList": _action(
         reports.get_report_schedule_list, DOCUMENTS, REPORTS, 1 / 45, 10, "GetReportScheduleList", 80
     ),
+    "UpdateReportAcknowledgements": _action(
+        reports.update_report_acknowledgements, DOCUMENTS, REPORTS, 1 / 45, 10, "UpdateReportAcknowledgements", 80
+    ),
     "GetReport": _action(reports.get_report, DOCUMENTS, REPORTS, MINUTE, 15, "GetReport", 60),
 }
 SELLERS_ACTIONS = {

@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from typing import IO, Any
@@ -119,6 +119,15 @@ def cancel_report(*, seller_id: int, report_id: int, by: Actor, now: datetime) -
             return False
         _record_end(queries.report_by_id(report_id), Report.State.CANCELLED, now, by)
     return True
+
+
+def acknowledge(*, seller_id: int, report_ids: Sequence[int], is_taken: bool, now: datetime) -> None:
+    """Note of the shop's reports that are ready that software has them, or has not; the first moment stays."""
+    ready = Report.objects.filter(seller_id=seller_id, pk__in=report_ids, state=Report.State.DONE)
+    if is_taken:
+        ready.filter(acknowledged_at=None).update(acknowledged_at=now)
+    else:
+        ready.update(acknowledged_at=None)
 
 
 def enqueue(report_id: int) -> None:

@@ -135,6 +135,8 @@ class Report(models.Model):
     )
     ordered_at = models.DateTimeField(_("依頼日時"))
     finished_at = models.DateTimeField(_("終了日時"), null=True)
+    # When software said that it has it.
+    acknowledged_at = models.DateTimeField(_("受領日時"), null=True)
     rows = models.PositiveIntegerField(_("行数"), default=0)
     # How far it is while it is made.
     percent = models.PositiveSmallIntegerField(_("進み具合（%）"), default=0)

@@ -37,6 +37,7 @@ class Listed:
     behind: int = 0
     keys: Sequence[int] = ()
     by_end: bool = False
+    acknowledged: bool | None = None
 
 
 def reports_for_software(seller_id: int, asked: Listed, *, limit: int) -> list[Report]:
@@ -50,6 +51,8 @@ def reports_for_software(seller_id: int, asked: Listed, *, limit: int) -> list[R
         found = found.filter(kind__in=asked.kinds)
     if asked.states:
         found = found.filter(state__in=asked.states)
+    if asked.acknowledged is not None:
+        found = found.filter(acknowledged_at__isnull=not asked.acknowledged)
     if asked.behind:
         found = found.filter(pk__lt=asked.behind)
     return list(found.order_by("-pk")[:limit])

@@ -1,7 +1,7 @@
 """Telling software of shops: destination after destination, each at its own pace (domain 14.9, reliability F-60).
 
-One process at a time sends, and of each order it hears the changes in their order. One that does
-not answer rests, longer each time, and holds up nobody else.
+One process at a time sends, and of each order a destination hears the changes in their order. One that does not
+answer, or refuses again and again, rests, longer each time, and holds up nobody else.
 """
 
 import logging

@@ -9,7 +9,7 @@ from mws.documents import Part, moment
 from mws.door import Call, Raw, checked
 from mws.problems import Problem, invalid
 from reports import queries
-from reports.actions import TooLong, end_interval, order_report, schedule_after_interval
+from reports.actions import TooLong, acknowledge, end_interval, order_report, schedule_after_interval
 from reports.queries import Listed
 from reports.rules import OF_OPEN_ORDERS, Encoding, NoPeriod, period_wished
 from spapi.names import REPORT_TYPES, RESTRICTED_KINDS
@@ -63,7 +63,8 @@ def file_parts(report: "Report") -> list[Part]:
         ("ReportType", TYPE_OF[report.kind]),
         ("ReportRequestId", report.pk),
         ("AvailableDate", report.finished_at and moment(report.finished_at)),
-        ("Acknowledged", False),
+        ("Acknowledged", report.acknowledged_at is not None),
+        ("AcknowledgedDate", report.acknowledged_at and moment(report.acknowledged_at)),
     ]
 
 
@@ -115,15 +116,35 @@ def get_report_request_list(call: Call) -> list[Part]:
 
 
 def get_report_list(call: Call) -> list[Part]:
-    """The reports that can be taken, the latest first; of given requests if those are named.
-
-    Nothing is ever acknowledged here, so a list of what was is empty.
-    """
+    """The reports that can be taken, the latest first; of given requests if those are named."""
     kept = _kept(call, "AvailableFromDate", "AvailableToDate")
-    is_empty = call.text("Acknowledged").casefold() == "true"
-    kept["states"] = ["none"] if is_empty else ["DONE"]
+    kept["states"], kept["acknowledged"] = ["DONE"], _acknowledged(call)
     kept["keys"] = [key_of(each) for each in call.listed("ReportRequestIdList.Id")]
     return _page(call, FILES, kept)
+
+
+def _acknowledged(call: Call) -> bool | None:
+    """What a request says of it, None if nothing. Raises Problem 400."""
+    written = call.text("Acknowledged").casefold()
+    if written not in {"", "true", "false"}:
+        raise invalid("Acknowledged: true or false")
+    return {"true": True, "false": False}.get(written)
+
+
+def update_report_acknowledgements(call: Call) -> list[Part]:
+    """Note that the shop's software has its reports, or has not; a replay changes nothing (S-24)."""
+    ids = call.listed("ReportIdList.Id")
+    if not ids:
+        raise invalid("ReportIdList.Id.1: required")
+    is_taken = _acknowledged(call)
+    keys = list(dict.fromkeys(_report(call, key_of(each)).pk for each in ids))
+
+    def act() -> dict:
+        acknowledge(seller_id=call.seller_id, report_ids=keys, is_taken=is_taken is not False, now=call.now)
+        return {"reports": keys}
+
+    found = [_report(call, key) for key in call.once([keys, is_taken], act)["reports"]]
+    return [("Count", len(found)), *(("ReportInfo", file_parts(each)) for each in found)]
 
 
 # --- timetables ---------------------------------------------------------------------------------------------
@@ -217,6 +238,7 @@ def _kept(call: Call, since: str, until: str) -> dict:
         "until": (call.moment(until) or call.now).isoformat(),
         "behind": 0,
         "keys": [],
+        "acknowledged": None,
     }
 
 
@@ -229,6 +251,7 @@ def _page(call: Call, kind: str, kept: dict) -> list[Part]:
         behind=kept["behind"],
         keys=kept["keys"],
         by_end=kind == FILES,
+        acknowledged=kept["acknowledged"],
     )
     found, token = page_down(
         lambda limit: queries.reports_for_software(call.seller_id, asked, limit=limit),

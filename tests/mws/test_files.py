@@ -97,6 +97,21 @@ def test_reports_are_listed_by_when_they_were_made_and_by_their_requests(signer,
     assert texts(requests, "GeneratedReportId") == [late]
 
 
+def test_reports_are_acknowledged_listed_so_and_taken_back(signer, rival, still):
+    report, other = ordered(signer, made_at=NOW - timedelta(hours=1)), ordered(rival, made_at=NOW)
+    wish = {"ReportIdList__Id__1": report}
+    answer = signer.ask("/", "UpdateReportAcknowledgements", **wish, Acknowledged="true")
+    assert (texts(answer, "Count"), texts(answer, "Acknowledged")) == (["1"], ["true"])
+    assert len(texts(answer, "AcknowledgedDate")) == 1
+    assert texts(signer.ask("/", "GetReportList", Acknowledged="true"), "ReportId") == [report]
+    assert texts(signer.ask("/", "GetReportList", Acknowledged="false"), "ReportId") == []
+    signer.ask("/", "UpdateReportAcknowledgements", **wish, Acknowledged="false")
+    assert texts(signer.ask("/", "GetReportList", Acknowledged="true"), "ReportId") == []
+    assert error_of(signer.ask("/", "UpdateReportAcknowledgements", ReportIdList__Id__1=other))[0] == 400
+    assert error_of(signer.ask("/", "UpdateReportAcknowledgements"))[0] == 400
+    assert error_of(signer.ask("/", "UpdateReportAcknowledgements", **wish, Acknowledged="perhaps"))[0] == 400
+
+
 def test_a_report_is_scheduled_listed_and_never_more(signer, rival):
     asked = {"ReportType": ACTIONABLE, "Schedule": "_15_MINUTES_"}
     answer = signer.ask("/", "ManageReportSchedule", **asked)
