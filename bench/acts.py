@@ -22,7 +22,7 @@ SWEEP_SHARE = 1 / 3
 STATEMENTS_PER_ORDER = 0.05
 LONGEST_TRANSACTION = 1.0
 CANCEL_RATIO = 4.0
-CANCEL_STATEMENTS = 8
+CANCEL_STATEMENTS = 9
 BULK = 1000
 
 # What an act left behind of a set of orders, keys aside: both sides must leave the same.

@@ -47,7 +47,7 @@ def acts_written_in(path: Path) -> set[str]:
             [word.value for word in call.keywords if word.arg == "act"] if spoken.name_of(call) == "audit" else []
         )
         given += call.args[1:2] if spoken.name_of(call) == "note" else []
-        given += call.args[:1] if spoken.name_of(call) == "_audit_mail_text" else []
+        given += call.args[:1] if spoken.name_of(call) in {"_audit", "_audit_mail_text"} else []
         words = [
             word for one in given for word in ([one.body, one.orelse] if isinstance(one, ast.IfExp) else [one])
         ]

@@ -11,12 +11,12 @@ from accounts.models import Membership
 from metrics.queries import rate_at
 from reports.actions import add_columns
 from tests import factories
-from tests.browser.conftest import Floor, fill_reasons, visit
+from tests.browser.conftest import Floor, base_url, fill_reasons, visit
 from tests.cast import Cast
 
 from .test_sp_api import cancelling, processing_report, unshipped_row
 
-__all__ = ["visit"]
+__all__ = ["base_url", "visit"]
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("no_mails", "own_store")]
 

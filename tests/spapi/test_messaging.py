@@ -7,9 +7,9 @@ from messaging.models import Message
 from tests.cast import Cast, told
 
 from .conftest import Software, error_of, software_of
-from .test_models import compare, models
+from .test_models import compare, models_if_there
 
-__all__ = ["models"]
+__all__ = ["models_if_there"]
 
 MARKET = "A1VC38T7YXB528"
 TEXTS = {
@@ -35,10 +35,10 @@ def say(software: Software, order, action: str, body: object, **query):
     return software.ask("POST", path_of(order, f"/messages/{action}"), body, **{"marketplaceIds": MARKET} | query)
 
 
-def test_what_may_be_said_is_listed_with_its_addresses(cast: Cast, software, models):
+def test_what_may_be_said_is_listed_with_its_addresses(cast: Cast, software, models_if_there):
     order = cast.order(1)
     answer = software.get(path_of(order), marketplaceIds=MARKET)
-    compare(models, "GET", path_of(order), answer)
+    compare(models_if_there, "GET", path_of(order), answer)
     links = answer.json()["_links"]
     assert {each["name"] for each in links["actions"]} == set(TEXTS)
     for each in links["actions"]:
@@ -50,20 +50,20 @@ def test_what_may_be_said_is_listed_with_its_addresses(cast: Cast, software, mod
 
 
 @pytest.mark.parametrize(("language", "locale"), [("ja", "ja-JP"), ("en", "en-US")])
-def test_the_language_of_the_buyer(cast: Cast, software, models, language, locale):
+def test_the_language_of_the_buyer(cast: Cast, software, models_if_there, language, locale):
     cast.dora.language = language
     cast.dora.save()
     order = cast.order(1)
     answer = software.get(path_of(order, "/attributes"), marketplaceIds=MARKET)
-    compare(models, "GET", path_of(order, "/attributes"), answer)
+    compare(models_if_there, "GET", path_of(order, "/attributes"), answer)
     assert answer.json() == {"buyer": {"locale": locale}}
 
 
 @pytest.mark.parametrize("action", TEXTS)
-def test_a_message_stands_in_the_talk_and_is_mailed_to_the_buyer(cast: Cast, software, models, action):
+def test_a_message_stands_in_the_talk_and_is_mailed_to_the_buyer(cast: Cast, software, models_if_there, action):
     order = cast.order(1)
     answer = say(software, order, action, {"text": "  お届け先をご確認ください。\n"})
-    compare(models, "POST", path_of(order, f"/messages/{action}"), answer)
+    compare(models_if_there, "POST", path_of(order, f"/messages/{action}"), answer)
     assert (answer.status_code, answer.json()) == (201, {})
     message = Message.objects.get()
     assert (message.text, message.side, message.name) == ("お届け先をご確認ください。", "SELLER", "在庫管理 0")

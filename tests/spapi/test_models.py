@@ -36,11 +36,21 @@ ACTIONABLE = "GET_FLAT_FILE_ACTIONABLE_ORDER_DATA_SHIPPING"
 
 
 @pytest.fixture(scope="module")
+def models_if_there() -> dict[str, dict]:
+    """The same for tests that say more than the models do: empty without them."""
+    return read_models()
+
+
+def read_models() -> dict[str, dict]:
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in MODELS.glob("*.json")}
+
+
+@pytest.fixture(scope="module")
 def models() -> dict[str, dict]:
     """The models by the file's name."""
     if not MODELS.is_dir():
         pytest.skip("the published models are not beside the project: answers are not compared with them")
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in MODELS.glob("*.json")}
+    return read_models()
 
 
 def response_of(models: dict[str, dict], method: str, path: str, status: int) -> tuple[dict, dict]:
@@ -82,7 +92,9 @@ def unknown(model: dict, schema: dict, value: Any, where: str = "") -> Iterator[
 
 
 def compare(models: dict[str, dict], method: str, path: str, answer) -> None:
-    """Require that an answer is what its model promises."""
+    """Require that an answer is what its model promises; without models there is none."""
+    if not models:
+        return
     model, schema = response_of(models, method, path, answer.status_code)
     if not answer.content:
         assert not schema, f"{method} {path} should have a body"
