@@ -17,7 +17,7 @@ from django.views.decorators.debug import sensitive_variables
 from .actors import Actor, Door, Role
 from .keys import hashed, new_keys
 from .models import AccessToken, Application, Credential
-from .queries import good_credentials
+from .queries import good_credentials, lock_seller
 from .rules import CODE_GOOD_FOR, Scope, TokenKind
 
 GOOD_FOR = timedelta(hours=1)
@@ -104,6 +104,8 @@ def exchange(*, client_id: str, client_secret: str, code: str, redirect: str, no
     """
     application = _application(client_id, client_secret, now)
     with transaction.atomic():
+        # Nobody issues newer keys meanwhile, which would not end these.
+        lock_seller(application.seller_id)
         found = AccessToken.objects.select_for_update().filter(
             token_hash=hashed(code), kind=TokenKind.CODE, expires_at__gt=now, credential__application=application
         )

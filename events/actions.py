@@ -431,7 +431,8 @@ def _audit_mail_text(act, mail, language, before, after, by, now, address) -> No
 
 def retry(*, delivery_ids: Iterable[int], now: datetime) -> int:
     """Let failed deliveries try again from the start; return how many."""
-    return _begin_again(Delivery.objects.filter(pk__in=list(delivery_ids), state=Delivery.State.FAILED), now)
+    failed = Delivery.objects.filter(pk__in=list(delivery_ids), state=Delivery.State.FAILED)
+    return _begin_again(failed, now, renewed_at=now)
 
 
 def wake(*, order_id: int, listener: str, now: datetime) -> None:
@@ -440,10 +441,10 @@ def wake(*, order_id: int, listener: str, now: datetime) -> None:
     _begin_again(rows.exclude(state=Delivery.State.DELIVERED), now)
 
 
-def _begin_again(rows: QuerySet[Delivery], now: datetime) -> int:
+def _begin_again(rows: QuerySet[Delivery], now: datetime, **more: Any) -> int:
     """Make deliveries due, as if nobody had tried them; return how many."""
     with transaction.atomic():
-        count = rows.update(state=Delivery.State.PENDING, attempts=0, due_at=now, last_error="")
+        count = rows.update(state=Delivery.State.PENDING, attempts=0, due_at=now, last_error="", **more)
         transaction.on_commit(nudge, robust=True)
         transaction.on_commit(nudge_pushes, robust=True)
     return count

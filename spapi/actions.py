@@ -9,7 +9,7 @@ from typing import Any
 
 from cryptography.fernet import InvalidToken
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce
 from django.views.decorators.debug import sensitive_variables
 
@@ -95,7 +95,7 @@ def set_topics(
         before = set(queries.topics_of(destination))
         if before == set(topics):
             return False
-        destination.subscriptions.exclude(topic__in=topics).delete()
+        _forget(destination.subscriptions.exclude(topic__in=topics))
         _subscribe_to(destination, set(topics) - before, now)
         _audit(
             "webhook.changed",
@@ -150,6 +150,7 @@ def end_webhook(
             return False
         before = {"name": destination.name, "address": destination.address}
         _audit("webhook.ended", destination, by, now, from_address, before=before)
+        _forget(destination.subscriptions.all())
         destination.delete()
     return True
 
@@ -182,6 +183,16 @@ def replay(
         _audit("webhook.message_renewed", destination, by, now, from_address, after=after)
         transaction.on_commit(nudge_pushes, robust=True)
     return True
+
+
+def _forget(subscriptions: QuerySet[Subscription]) -> None:
+    """Delete subscriptions with all that was or would be sent, whatever acts refer to them just now."""
+    keys = list(subscriptions.values_list("pk", flat=True))
+    # Most of it goes before the lock, for which acts with orders in their hands would wait.
+    Delivery.objects.filter(subscription_id__in=keys).delete()
+    # This waits for acts that refer to them; what those wrote is deleted with the rows.
+    list(Subscription.objects.select_for_update().filter(pk__in=keys).order_by("pk"))
+    Subscription.objects.filter(pk__in=keys).delete()
 
 
 def _subscribe_to(destination: Destination, topics: Iterable[Topic], now: datetime) -> None:
@@ -281,7 +292,7 @@ def unsubscribe(*, application: Application, topic: str, key: str) -> bool:
         found = queries.subscription_of(application.pk, topic, key)
         if found is None:
             return False
-        found.delete()
+        _forget(Subscription.objects.filter(pk=found.pk))
     return True
 
 
@@ -318,9 +329,8 @@ def give_up(delivery: Delivery, trouble: str) -> None:
     _waiting(delivery).update(state=Delivery.State.FAILED, attempts=F("attempts") + 1, last_error=trouble)
 
 
-def not_taken(destination: Destination, delivery: Delivery, trouble: str, now: datetime) -> None:
+def not_taken(delivery: Delivery, trouble: str, now: datetime) -> None:
     """Keep that a message was answered with a no: it comes again after a pause, for 24 hours since it happened."""
-    _note(destination, failures=0, rests_until=None, last_error="")
     if (delivery.renewed_at or delivery.event.happened_at) <= now - TRIED_FOR:
         give_up(delivery, trouble)
         return

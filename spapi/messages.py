@@ -26,7 +26,7 @@ from .names import (
     feed_document_id,
     report_document_id,
 )
-from .rules import TOPIC_OF, VERSIONS
+from .rules import TOPIC_OF, VERSIONS, Trouble
 from .shapes import CHANNELS, STATUSES, WITH_ADDRESS
 
 # Ids of messages are made from the portal's own keys, so that a repeated message has the same one.
@@ -52,7 +52,7 @@ def order_change(delivery: Delivery, *, now: datetime) -> dict[str, Any]:
     order = event.order
     found = polling.polled_order(order.seller_id, order.number) if order else None
     if order is None or found is None:
-        raise Undeliverable("the order of this event is gone")
+        raise Undeliverable(Trouble.GONE)
     topic, change = TOPIC_OF[event.name]
     happened = _moment(event.happened_at)
     body = {
@@ -132,7 +132,7 @@ def feed_finished(delivery: Delivery, *, now: datetime) -> dict[str, Any]:
     """`FEED_PROCESSING_FINISHED`: how a file came out, and where its answers are."""
     feed = feed_of_event(delivery.event.subject)
     if feed is None:
-        raise Undeliverable("the feed of this event is gone")
+        raise Undeliverable(Trouble.GONE)
     body = {
         "sellerId": feed.seller.merchant_id,
         "accountId": feed.seller.merchant_id,
@@ -149,7 +149,7 @@ def report_finished(delivery: Delivery, *, now: datetime) -> dict[str, Any]:
     """`REPORT_PROCESSING_FINISHED`: how a report came out, and where its file is."""
     report = report_of_event(delivery.event.subject)
     if report is None:
-        raise Undeliverable("the report of this event is gone")
+        raise Undeliverable(Trouble.GONE)
     body = {
         "sellerId": report.seller.merchant_id,
         "accountId": report.seller.merchant_id,

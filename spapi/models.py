@@ -1,5 +1,6 @@
 """Destination and Subscription: where a shop's software hears of news, and of which (sp-api 9, domain 14.9)."""
 
+from datetime import datetime
 from uuid import uuid4
 
 from django.contrib.postgres.fields import ArrayField
@@ -66,6 +67,10 @@ class Destination(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def is_resting(self, now: datetime) -> bool:
+        """Whether nothing is sent to it at a moment, whatever is due."""
+        return self.rests_until is not None and self.rests_until > now
 
 
 class Subscription(models.Model):

@@ -30,6 +30,8 @@ LOCK = "spapi.pushing"
 WORKING_TIME = timedelta(seconds=20)
 # After so many refusals in a row a destination is left alone for a while, as if it had not answered.
 MOST_REFUSED = 3
+# A destination that took longer for a message lets the others go on before it gets its next.
+SLOW = timedelta(seconds=1)
 TAKEN, REFUSED, UNREACHABLE = "taken", "refused", "unreachable"
 
 
@@ -61,13 +63,15 @@ def _serve(destination: Destination, clock: Callable[[], datetime], end: datetim
     for delivery in queries.next_pushes(destination, clock(), limit=BATCH):
         if clock() > end:
             return tried, False
-        tried += 1
+        tried, begun = tried + 1, clock()
         said = _push(destination, delivery, clock)
         if said == UNREACHABLE:
             return tried, False
         refused = refused + 1 if said == REFUSED else 0
         if refused >= MOST_REFUSED:
             actions.rest(destination, Trouble.REFUSES, clock())
+            return tried, False
+        if clock() - begun > SLOW:
             return tried, False
     return tried, tried > 0
 
@@ -83,7 +87,7 @@ def _push(destination: Destination, delivery: Delivery, clock: Callable[[], date
         actions.give_up(delivery, f"{error}")
         return TAKEN
     except webhooks.NotTaken as error:
-        actions.not_taken(destination, delivery, f"{error}", clock())
+        actions.not_taken(delivery, f"{error}", clock())
         return REFUSED
     except webhooks.Unreachable as error:
         actions.unreachable(destination, delivery, f"{error}", clock())
@@ -96,7 +100,7 @@ def _push(destination: Destination, delivery: Delivery, clock: Callable[[], date
     except Exception as error:
         # Whatever a message raises, the row keeps it and comes back; others are not held up.
         logger.exception("The message %s failed", delivery.key)
-        actions.not_taken(destination, delivery, repr(error), clock())
+        actions.not_taken(delivery, repr(error), clock())
         return REFUSED
     actions.taken(destination, delivery, clock())
     return TAKEN

@@ -157,18 +157,22 @@ def next_destination(now: datetime, *, idle: Collection[int]) -> Destination | N
 def next_pushes(destination: Destination, now: datetime, *, limit: int) -> list[Delivery]:
     """What a destination may be told now: of each order the earliest change that it does not know, if that is due.
 
-    Messages about no order wait for none.
+    Messages about no order, and those that somebody had sent once more, wait for none and hold none up. What was not
+    tried yet comes first.
     """
     waiting = Delivery.objects.filter(subscription__destination=destination, state=Delivery.State.PENDING)
     earliest = (
-        waiting.filter(event__order__isnull=False)
+        waiting.filter(event__order__isnull=False, renewed_at=None)
         .order_by("subscription_id", "event__order_id", "pk")
         .distinct("subscription_id", "event__order_id")
     )
-    found = waiting.filter(Q(event__order__isnull=True) | Q(pk__in=earliest.values("pk")), due_at__lte=now)
+    found = waiting.filter(
+        Q(event__order__isnull=True) | Q(renewed_at__isnull=False) | Q(pk__in=earliest.values("pk")),
+        due_at__lte=now,
+    )
     return list(
         found.select_related("event__order__seller", "subscription__seller", "subscription__application").order_by(
-            "due_at", "pk"
+            "attempts", "due_at", "pk"
         )[:limit]
     )
 

@@ -52,6 +52,7 @@ class Trouble(StrEnum):
     STATUS = "STATUS"
     REFUSES = "REFUSES"
     NO_KEYS = "NO_KEYS"
+    GONE = "GONE"
 
 
 class Why(StrEnum):

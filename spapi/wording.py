@@ -60,9 +60,10 @@ def in_words(trouble: str) -> str:
         Trouble.NO_SECRET: gettext("署名の秘密キーを読み取れません。秘密キーを新しくしてください。"),
         Trouble.REFUSES: gettext("サーバーが続けて受け取りませんでした。ソフトウェアの状態を確認してください。"),
         Trouble.NO_KEYS: gettext("ソフトウェアのキーが無効になったため、送信しませんでした。"),
+        Trouble.GONE: gettext("お知らせする内容が、すでに削除されています。"),
         Trouble.STATUS: gettext("サーバーが受け取りませんでした（HTTP %(status)s）。") % {"status": more},
     }
-    return sentences.get(code, gettext("送信できませんでした。時間をおいて、もう一度送信します。"))
+    return sentences.get(code, gettext("送信の準備中に問題が発生しました。"))
 
 
 def topic_words(topic: str) -> str:

@@ -57,6 +57,11 @@ def ask(request: ShopRequest) -> HttpResponse:
         except ValidationError as error:
             form.add_error("own_password", error)
         except Refused as refused:
+            # The next form is about the keys that there are now.
+            present = queries.present_credential(found, now=now) or present
+            form = ConsentForm({"present": present.pk})
+            form.full_clean()
+            form.errors.clear()
             form.add_error(None, why_refused(refused.why))
         else:
             back = _with(redirect, state=state, selling_partner_id=found.seller.merchant_id, spapi_oauth_code=code)

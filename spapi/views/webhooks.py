@@ -106,7 +106,7 @@ def webhook(request: ShopRequest, webhook_id: int) -> HttpResponse:
             for each in sent[: queries.PUSHES_SHOWN]
         ],
         "why": in_words(found.last_error),
-        "next_at": found.rests_until if queries.has_waiting(found) else None,
+        "next_at": found.rests_until if found.is_resting(timezone.now()) and queries.has_waiting(found) else None,
         "behind": position,
         "go_on": sent[queries.PUSHES_SHOWN - 1].pk if len(sent) > queries.PUSHES_SHOWN else 0,
         "now": timezone.now(),
@@ -134,6 +134,7 @@ def secret(request: ShopRequest, webhook_id: int) -> HttpResponse:
                 made = renew_secret(seller_id=seller_id, destination_id=found.pk, seen=seen, **_by(request))
             except Refused as refused:
                 # The next form is about the secret that there is now.
+                found = _webhook(request, webhook_id)
                 form = SecretForm({"seen": mark_of(found)})
                 form.full_clean()
                 form.errors.clear()
@@ -174,7 +175,7 @@ def again(request: ShopRequest, webhook_id: int, message_id: int) -> HttpRespons
     if queries.push_of(seller_id, found.pk, message_id) is None:
         raise Http404
     if replay(seller_id=seller_id, destination_id=found.pk, delivery_id=message_id, **_by(request)):
-        if found.rests_until and found.rests_until > timezone.now():
+        if found.is_resting(timezone.now()):
             messages.success(request, _("応答がないため、次の送信のときにもう一度送信します。"))
         else:
             messages.success(request, _("もう一度送信します。"))

@@ -12,9 +12,13 @@ from accounts.models import Credential
 from accounts.rules import Scope
 from cancellations.models import Cancellation
 from events.idempotency import once
+from events.models import Delivery
+from spapi.actions import add_webhook, end_webhook
+from spapi.rules import Topic
 from tests.cast import Cast
 from tests.factories import seller_actor
-from tests.races.arena import Runner, assert_cancelled_once, at_once, beside
+from tests.processes import eventually
+from tests.races.arena import Runner, assert_cancelled_once, at_once, beside, blockers_of
 from tests.spapi.conftest import NOW, Software, clock, fresh_token, software, software_of
 
 __all__ = ["clock", "software"]
@@ -138,3 +142,47 @@ def test_r29_a_key_whose_act_takes_too_long_is_in_progress(cast: Cast, software)
 
     once(owner=owner, key="slow", content=["another"], now=NOW, act=act)
     assert not Cancellation.objects.exists()
+
+
+# --- a webhook that ends while an act tells it ---------------------------------------------------------------
+
+
+def test_the_end_of_a_webhook_and_an_act_that_tells_it_never_undo_each_other(cast: Cast):
+    """The act holds its subscription, uncommitted; the end waits for it, and takes its message along."""
+    order = cast.order(1)
+    hook, _ = add_webhook(
+        seller=cast.shop,
+        name="在庫",
+        address="https://hooks.shop.example/",
+        topics=list(Topic),
+        by=cast.seller,
+        now=NOW,
+    )
+    ending = {"seller_id": cast.shop.pk, "destination_id": hook.pk, "by": cast.seller, "now": NOW}
+    behind = Runner(lambda: end_webhook(**ending))
+    with transaction.atomic():
+        cast.request(order, now=NOW)
+        behind.start()
+        eventually(lambda: blockers_of(behind), what="the end waits for the act")
+    assert behind.result() is True
+    assert not Delivery.objects.filter(subscription__isnull=False).exists()
+    assert order.requests.get().status == "OPEN"
+
+
+def test_acts_and_the_end_of_a_webhook_at_the_same_moment_all_succeed(cast: Cast):
+    for _ in range(10):
+        hook, _ = add_webhook(
+            seller=cast.shop,
+            name="在庫",
+            address="https://hooks.shop.example/",
+            topics=list(Topic),
+            by=cast.seller,
+            now=NOW,
+        )
+        orders = [cast.order(1) for _ in range(3)]
+        ending = {"seller_id": cast.shop.pk, "destination_id": hook.pk, "by": cast.seller, "now": NOW}
+        acts = [lambda order=order: cast.request(order, now=NOW) for order in orders]
+        *outcomes, ended = (each.result() for each in at_once(*acts, lambda ending=ending: end_webhook(**ending)))
+        assert ended is True
+        assert {outcome.result for outcome in outcomes} == {"DONE"}
+        assert not Delivery.objects.filter(subscription__isnull=False).exists()

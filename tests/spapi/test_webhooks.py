@@ -372,6 +372,51 @@ def test_a_destination_that_refuses_three_times_in_a_row_is_left_alone(cast: Cas
     assert (made.failures, made.last_error) == (1, "REFUSES")
 
 
+def test_a_destination_that_goes_on_refusing_rests_longer_each_time(cast: Cast, listener):
+    made, _ = webhook(cast)
+    for _ in range(10):
+        cast.request(cast.order(1))
+    listener.answers = [500]
+    for times in (1, 2, 3):
+        push(LATER + times * timedelta(hours=2))
+        made.refresh_from_db()
+        assert made.failures == times
+    listener.answers = [200]
+    push(LATER + timedelta(hours=10))
+    made.refresh_from_db()
+    assert made.failures == 0
+
+
+def test_a_slow_destination_lets_the_others_go_on_before_its_next_message(cast: Cast, listener, monkeypatch):
+    webhook(cast, address=f"https://{HOST}/slow")
+    webhook(cast, address=f"https://{HOST}/quick")
+    for _ in range(3):
+        cast.request(cast.order(1))
+    now = [LATER]
+    send_it = webhooks.send
+
+    def taking_long(url, *args):
+        now[0] += timedelta(seconds=9 if url.endswith("slow") else 0)
+        send_it(url, *args)
+
+    monkeypatch.setattr(webhooks, "send", taking_long)
+    push_due(clock=lambda: now[0])
+    assert [each.path for each in listener.received] == ["/slow", "/quick", "/quick", "/quick"]
+
+
+def test_a_message_that_is_sent_again_holds_up_no_later_one(cast: Cast, listener):
+    made, _ = webhook(cast)
+    order = cast.order(1)
+    cast.request(order)
+    push()
+    old = Delivery.objects.get(subscription__isnull=False)
+    replay(seller_id=cast.shop.pk, destination_id=made.pk, delivery_id=old.pk, by=cast.seller, now=LATER)
+    cast.withdraw(order)
+    listener.answers = [500, 200]
+    push()
+    assert changes(listener)[-1] == ("BuyerRequestedChange", "Buyer Withdrew Request")
+
+
 def test_a_webhook_that_ends_while_it_is_served_stops_nothing(cast: Cast, listener, monkeypatch):
     made, _ = webhook(cast)
     cast.request(cast.order(1))
