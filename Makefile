@@ -44,7 +44,8 @@ bench: setup
 ROUNDS ?= 200
 
 faults: setup
-	STORM_ROUNDS=$(ROUNDS) python3 manage.py test tests/faults tests/races tests/journeys tests/invariants -q
+	STORM_ROUNDS=$(ROUNDS) python3 manage.py test tests/faults tests/races tests/journeys tests/invariants \
+		tests/spapi/test_description.py -q
 
 screenshots: setup
 	PICTURES=keep python3 manage.py test tests/browser/test_pictures.py -q
