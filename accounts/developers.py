@@ -173,12 +173,7 @@ def consent(
     if by.user_id is None:
         raise ValueError("a person consents")
     with transaction.atomic():
-        lock_seller(seller_id)
-        application = application_of_shop(seller_id, application_id)
-        if application is None:
-            raise Application.DoesNotExist
-        if application.state != Application.State.APPROVED:
-            raise Refused(Why.NOT_APPROVED)
+        application = _approved(seller_id, application_id)
         good = live_credentials(application, now=now).order_by("-pk")
         # Whoever consents again means the one that was not exchanged no more.
         good.filter(expires_at=F("issued_at") + CODE_GOOD_FOR).update(revoked_at=now)
@@ -198,6 +193,20 @@ def consent(
         shop = application.merchant_id
         audit(act="application.consented", by=by, now=now, subject=shop, address=address, after=after)
     return code
+
+
+def _approved(seller_id: int, application_id: int) -> Application:
+    """A shop's registration that may have keys, under the shop's lock.
+
+    Raises Application.DoesNotExist or Refused(NOT_APPROVED).
+    """
+    lock_seller(seller_id)
+    application = application_of_shop(seller_id, application_id)
+    if application is None:
+        raise Application.DoesNotExist
+    if application.state != Application.State.APPROVED:
+        raise Refused(Why.NOT_APPROVED)
+    return application
 
 
 def _kept(
@@ -245,12 +254,7 @@ def issue(
     if by.user_id is None:
         raise ValueError("a person issues keys")
     with transaction.atomic():
-        lock_seller(seller_id)
-        application = application_of_shop(seller_id, application_id)
-        if application is None:
-            raise Application.DoesNotExist
-        if application.state != Application.State.APPROVED:
-            raise Refused(Why.NOT_APPROVED)
+        application = _approved(seller_id, application_id)
         latest = application.credentials.order_by("-pk").values_list("pk", flat=True).first() or 0
         if latest != newest:
             raise Refused(Why.ISSUED_MEANWHILE)

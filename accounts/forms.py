@@ -1,7 +1,7 @@
 """Forms of people: signing in, and what each person sets for themselves."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.conf import settings
@@ -29,6 +29,18 @@ def own_password_field(help_text: Any = "", *, required: bool = False) -> forms.
         help_text=help_text,
         error_messages={"required": _("あなたのパスワードを入力してください。")},
     )
+
+
+FormT = TypeVar("FormT", bound=forms.Form)
+
+
+def asked_anew(kind: type[FormT], why: str, **now: Any) -> FormT:
+    """A form that says why the one before was refused and holds nothing of it but what is so now."""
+    form = kind(now)
+    form.full_clean()
+    form.errors.clear()
+    form.add_error(None, why)
+    return form
 
 
 class EmailForm(forms.Form):

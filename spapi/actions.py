@@ -53,12 +53,7 @@ def add_webhook(
     """
     with transaction.atomic():
         lock_seller(seller.pk)
-        addresses = set(
-            Destination.objects.filter(seller=seller, kind=Destination.Kind.WEBHOOK).values_list(
-                "address", flat=True
-            )
-        )
-        _require_room(address, addresses)
+        _require_room(address, queries.webhooks_of(seller.pk))
         secret = new_secret()
         destination = Destination.objects.create(
             kind=Destination.Kind.WEBHOOK,
@@ -216,10 +211,10 @@ def _audit(
     audit(act=act, by=by, now=now, subject=shop, address=address, before=before, after=after)
 
 
-def _require_room(address: str, addresses: Collection[str]) -> None:
-    if address in addresses:
+def _require_room(address: str, known: Collection[Destination]) -> None:
+    if any(each.address == address for each in known):
         raise Refused(Why.ADDRESS_TAKEN)
-    if len(addresses) >= MOST_DESTINATIONS:
+    if len(known) >= MOST_DESTINATIONS:
         raise Refused(Why.TOO_MANY)
 
 
@@ -230,7 +225,7 @@ def add_queue(*, application: Application, name: str, arn: str, now: datetime) -
     """Let an application's subscriptions go to a queue. Raises Refused(ADDRESS_TAKEN) or Refused(TOO_MANY)."""
     with transaction.atomic():
         lock_seller(application.seller_id)
-        _require_room(arn, {each.address for each in queries.queues_of(application.pk)})
+        _require_room(arn, queries.queues_of(application.pk))
         return Destination.objects.create(
             kind=Destination.Kind.QUEUE,
             seller_id=application.seller_id,

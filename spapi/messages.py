@@ -1,6 +1,6 @@
 """What software of shops is told: the messages of each topic, in the names of the wire (sp-api 9.1, 9.2)."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -14,8 +14,6 @@ from feeds.queries import feed_of_event
 from orders import polling
 from orders.models import Order, OrderItem
 from orders.polling import Polled
-from orders.queries import zone
-from orders.rules import start_of_day
 from reports.queries import report_of_event
 
 from .names import (
@@ -27,7 +25,7 @@ from .names import (
     report_document_id,
 )
 from .rules import TOPIC_OF, VERSIONS, Trouble
-from .shapes import CHANNELS, STATUSES, WITH_ADDRESS
+from .shapes import CHANNELS, STATUSES, WITH_ADDRESS, end_of
 
 # Ids of messages are made from the portal's own keys, so that a repeated message has the same one.
 _IDS = UUID("6f2b1b0e-5c0c-4d0b-9b59-0e6a5b7c2f11")
@@ -106,8 +104,7 @@ def _summary(order: Order, found: Polled) -> dict[str, Any]:
         "OrderItems": [_item(item, is_requested=item.pk in requested) for item in items],
     }
     if found.ship_by_date:
-        end = start_of_day(found.ship_by_date + timedelta(days=1), zone()) - timedelta(seconds=1)
-        summary["LatestShipDate"] = _moment(end)
+        summary["LatestShipDate"] = _moment(end_of(found.ship_by_date))
     if order.auto_cancel_due_at:
         summary["CancelNotifyDate"] = _moment(order.auto_cancel_due_at)
     return summary

@@ -32,7 +32,7 @@ WORKING_TIME = timedelta(seconds=20)
 MOST_REFUSED = 3
 # A destination that took longer for a message lets the others go on before it gets its next.
 SLOW = timedelta(seconds=1)
-TAKEN, REFUSED, UNREACHABLE = "taken", "refused", "unreachable"
+SETTLED, REFUSED, UNREACHABLE = "settled", "refused", "unreachable"
 
 
 def push_due(*, clock: Callable[[], datetime]) -> int:
@@ -85,7 +85,7 @@ def _push(destination: Destination, delivery: Delivery, clock: Callable[[], date
         _send(destination, delivery, body, clock())
     except Undeliverable as error:
         actions.give_up(delivery, f"{error}")
-        return TAKEN
+        return SETTLED
     except webhooks.NotTaken as error:
         actions.not_taken(delivery, f"{error}", clock())
         return REFUSED
@@ -103,7 +103,7 @@ def _push(destination: Destination, delivery: Delivery, clock: Callable[[], date
         actions.not_taken(delivery, repr(error), clock())
         return REFUSED
     actions.taken(destination, delivery, clock())
-    return TAKEN
+    return SETTLED
 
 
 def _body(delivery: Delivery, now: datetime) -> bytes:

@@ -1,7 +1,7 @@
 """Orders in the names and types of Orders v0 (sp-api 3). Only a restricted token shows whom a parcel goes to."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -48,6 +48,11 @@ def moment(value: datetime) -> str:
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def end_of(day: date) -> datetime:
+    """The last second of a day of the marketplace."""
+    return start_of_day(day + timedelta(days=1), zone()) - timedelta(seconds=1)
+
+
 def money(amount: Decimal, currency: str) -> dict[str, str]:
     """Money as the wire writes it: a string, yen without decimals (sp-api 1.8)."""
     places = 0 if currency in WHOLE_CURRENCIES else 2
@@ -85,9 +90,7 @@ def order_shape(order: Polled, *, with_address: bool = False, with_buyer: bool =
         "BuyerInfo": buyer_shape(order, whole=with_buyer),
     }
     if order.ship_by_date:
-        shape["LatestShipDate"] = moment(
-            start_of_day(order.ship_by_date + timedelta(days=1), zone()) - timedelta(seconds=1)
-        )
+        shape["LatestShipDate"] = moment(end_of(order.ship_by_date))
     if order.total is not None and order.status != "PENDING":
         shape["OrderTotal"] = money(order.total, order.currency)
     if order.status in WITH_ADDRESS:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import queries
 from accounts.access import ShopRequest, hear_own_password, owner_page, seller_of
 from accounts.developers import Refused, consent
-from accounts.forms import ConsentForm
+from accounts.forms import ConsentForm, asked_anew
 from accounts.rules import Why
 from accounts.wording import SCOPES, why_refused
 
@@ -59,10 +59,7 @@ def ask(request: ShopRequest) -> HttpResponse:
         except Refused as refused:
             # The next form is about the keys that there are now.
             present = queries.present_credential(found, now=now) or present
-            form = ConsentForm({"present": present.pk})
-            form.full_clean()
-            form.errors.clear()
-            form.add_error(None, why_refused(refused.why))
+            form = asked_anew(ConsentForm, why_refused(refused.why), present=present.pk)
         else:
             back = _with(redirect, state=state, selling_partner_id=found.seller.merchant_id, spapi_oauth_code=code)
             response = render(request, "accounts/consent_given.html", {"application": found, "back": back})

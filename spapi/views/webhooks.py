@@ -13,6 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import ShopRequest, hear_own_password, owner_page, seller_of
+from accounts.forms import asked_anew
 from spapi import queries
 from spapi.actions import Refused, add_webhook, end_webhook, mark_of, renew_secret, replay, set_topics
 from spapi.forms import SecretForm, TopicsForm, WebhookForm
@@ -135,10 +136,7 @@ def secret(request: ShopRequest, webhook_id: int) -> HttpResponse:
             except Refused as refused:
                 # The next form is about the secret that there is now.
                 found = _webhook(request, webhook_id)
-                form = SecretForm({"seen": mark_of(found)})
-                form.full_clean()
-                form.errors.clear()
-                form.add_error(None, why_refused(refused.why))
+                form = asked_anew(SecretForm, why_refused(refused.why), seen=mark_of(found))
             else:
                 if made is None:
                     raise Http404

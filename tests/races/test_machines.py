@@ -147,18 +147,17 @@ def test_r29_a_key_whose_act_takes_too_long_is_in_progress(cast: Cast, software)
 # --- a webhook that ends while an act tells it ---------------------------------------------------------------
 
 
+def a_webhook(cast: Cast) -> dict:
+    """A webhook that is told of everything, as its end is asked for."""
+    url = "https://hooks.shop.example/"
+    hook, _ = add_webhook(seller=cast.shop, name="在庫", address=url, topics=list(Topic), by=cast.seller, now=NOW)
+    return {"seller_id": cast.shop.pk, "destination_id": hook.pk, "by": cast.seller, "now": NOW}
+
+
 def test_the_end_of_a_webhook_and_an_act_that_tells_it_never_undo_each_other(cast: Cast):
     """The act holds its subscription, uncommitted; the end waits for it, and takes its message along."""
     order = cast.order(1)
-    hook, _ = add_webhook(
-        seller=cast.shop,
-        name="在庫",
-        address="https://hooks.shop.example/",
-        topics=list(Topic),
-        by=cast.seller,
-        now=NOW,
-    )
-    ending = {"seller_id": cast.shop.pk, "destination_id": hook.pk, "by": cast.seller, "now": NOW}
+    ending = a_webhook(cast)
     behind = Runner(lambda: end_webhook(**ending))
     with transaction.atomic():
         cast.request(order, now=NOW)
@@ -171,16 +170,8 @@ def test_the_end_of_a_webhook_and_an_act_that_tells_it_never_undo_each_other(cas
 
 def test_acts_and_the_end_of_a_webhook_at_the_same_moment_all_succeed(cast: Cast):
     for _ in range(10):
-        hook, _ = add_webhook(
-            seller=cast.shop,
-            name="在庫",
-            address="https://hooks.shop.example/",
-            topics=list(Topic),
-            by=cast.seller,
-            now=NOW,
-        )
         orders = [cast.order(1) for _ in range(3)]
-        ending = {"seller_id": cast.shop.pk, "destination_id": hook.pk, "by": cast.seller, "now": NOW}
+        ending = a_webhook(cast)
         acts = [lambda order=order: cast.request(order, now=NOW) for order in orders]
         *outcomes, ended = (each.result() for each in at_once(*acts, lambda ending=ending: end_webhook(**ending)))
         assert ended is True
