@@ -17,6 +17,7 @@ from accounts.forms import asked_anew
 from spapi import queries
 from spapi.actions import Refused, add_webhook, end_webhook, mark_of, renew_secret, replay, set_topics
 from spapi.forms import SecretForm, TopicsForm, WebhookForm
+from spapi.params import key_of
 from spapi.rules import SECRETS_OVERLAP, Why
 from spapi.webhooks import Unreachable, addresses_of
 from spapi.wording import in_words, state_tag, topic_words, what_happened, why_refused
@@ -64,7 +65,7 @@ def webhooks(request: ShopRequest) -> HttpResponse:
 
 @sensitive_variables()
 def _show_secret(request: HttpRequest, webhook: Any, secret: str) -> HttpResponse:
-    context = {"here": "settings", "webhook": webhook, "secret": secret, "overlap": SECRETS_OVERLAP.days}
+    context = {"here": "settings", "webhook": webhook, "secret": secret}
     return render(request, "spapi/webhook_secret.html", context)
 
 
@@ -73,12 +74,6 @@ def _webhook(request: ShopRequest, webhook_id: int) -> Any:
     if found is None:
         raise Http404
     return found
-
-
-def _position(request: HttpRequest) -> int:
-    """The message behind which the list goes on; 0 for its beginning."""
-    behind = request.GET.get("behind", "")
-    return int(behind) if behind.isascii() and behind.isdigit() and len(behind) < 18 else 0
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -96,7 +91,7 @@ def webhook(request: ShopRequest, webhook_id: int) -> HttpResponse:
         else:
             messages.info(request, _("変更はありませんでした。"))
         return redirect("seller:webhook", found.pk)
-    position = _position(request)
+    position = key_of(request.GET.get("behind", ""))
     sent = queries.pushes_to(found, behind=position, limit=queries.PUSHES_SHOWN + 1)
     context = {
         "here": "settings",
@@ -179,5 +174,5 @@ def again(request: ShopRequest, webhook_id: int, message_id: int) -> HttpRespons
             messages.success(request, _("もう一度送信します。"))
     else:
         messages.info(request, _("この通知は、すでに送信を待っています。"))
-    position = _position(request)
+    position = key_of(request.GET.get("behind", ""))
     return redirect(reverse("seller:webhook", args=[found.pk]) + (f"?behind={position}" if position else ""))
