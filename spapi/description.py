@@ -14,6 +14,8 @@ from accounts.rules import TokenKind
 from .door import Plan
 from .params import LIST, MOMENT, NUMBER, TEXT, TRUTH
 
+# Where a rule comes from says nothing to readers of the description.
+_CITED = re.compile(r"\s*\((?:domain|sp-api|reliability|[A-Z]-?[0-9])[^)]*\)")
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 _TYPES: dict[str, dict[str, Any]] = {
     TEXT: {"type": "string"},
@@ -133,7 +135,7 @@ def _operations() -> Iterator[Described]:
             continue
         path = "/" + _PARAMETER.sub(r"{\1}", f"{route.pattern}")
         for method, each in route.callback.operations.items():
-            yield Described(method, path, each.plan, each.summary)
+            yield Described(method, path, each.plan, _CITED.sub("", each.summary))
 
 
 def document(server: str) -> dict[str, Any]:
