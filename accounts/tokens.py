@@ -4,13 +4,14 @@ Nothing is remembered between requests: a key that was revoked, has run out or b
 opens nothing from then on, whatever tokens were given for it (R-22).
 """
 
+import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
 from django.views.decorators.debug import sensitive_variables
 
@@ -50,30 +51,30 @@ class TokenInvalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who asks by a token: the shop, its keys and what they allow. `seller_id` is the shop whatever the kind."""
+    """Who asks by a token: the shop whatever the token's kind, its software, its keys and what they allow."""
 
     kind: TokenKind
-    credential: Credential
-    resources: Sequence[dict[str, Any]]
-
-    @property
-    def seller_id(self) -> int:
-        return self.credential.seller_id
+    credential_id: int
+    seller_id: int
+    application_id: int
+    software: str
+    issued_by_id: int
+    scopes: Collection[str]
+    resources: Sequence[dict[str, Any]] = ()
 
     def has(self, scope: Scope) -> bool:
         """Whether its keys allow this."""
-        return scope.value in self.credential.scopes
+        return scope.value in self.scopes
 
     @property
     def actor(self) -> Actor:
         """The shop's software, in the name of whoever issued its keys."""
-        credential = self.credential
-        return Actor(Role.SELLER, Door.API, credential.issued_by_id, credential.application.name)
+        return Actor(Role.SELLER, Door.API, self.issued_by_id, self.software)
 
     @property
     def owner(self) -> str:
         """Whose idempotency keys its acts are kept under."""
-        return f"credential:{self.credential.pk}"
+        return f"credential:{self.credential_id}"
 
 
 def refresh(*, client_id: str, client_secret: str, refresh_token: str, now: datetime) -> str:
@@ -87,13 +88,13 @@ def refresh(*, client_id: str, client_secret: str, refresh_token: str, now: date
     )
     if credential is None:
         raise InvalidGrant
-    return _give(TokenKind.ACCESS, credential, now=now)
+    return _give(TokenKind.ACCESS, credential.pk, now=now)
 
 
 def give_code(credential: Credential, redirect: str, *, now: datetime) -> str:
     """A code for a set of keys, to be exchanged once within five minutes by whoever was sent to this address."""
     where = [{"redirect": redirect}]
-    return _give(TokenKind.CODE, credential, now=now, resources=where, good_for=CODE_GOOD_FOR)
+    return _give(TokenKind.CODE, credential.pk, now=now, resources=where, good_for=CODE_GOOD_FOR)
 
 
 @sensitive_variables()
@@ -123,19 +124,31 @@ def exchange(*, client_id: str, client_secret: str, code: str, redirect: str, no
         credential.expires_at = credential.issued_at + timedelta(days=credential.lifetime)
         credential.save(update_fields=["refresh_token_hash", "expires_at"])
         row.delete()
-        return refresh_token, _give(TokenKind.ACCESS, credential, now=now)
+        return refresh_token, _give(TokenKind.ACCESS, credential.pk, now=now)
 
 
 def without_seller(*, client_id: str, client_secret: str, now: datetime) -> str:
     """A token for operations that belong to no shop. Raises InvalidClient."""
     application = _application(client_id, client_secret, now)
     credential = good_credentials(now=now).get(application=application, client_secret_hash=hashed(client_secret))
-    return _give(TokenKind.GRANTLESS, credential, now=now)
+    return _give(TokenKind.GRANTLESS, credential.pk, now=now)
 
 
 def restrict(holder: Holder, resources: Sequence[dict[str, Any]], *, now: datetime) -> str:
     """A token that opens only these resources and shows the buyer's data there."""
-    return _give(TokenKind.RESTRICTED, holder.credential, now=now, resources=list(resources))
+    return _give(TokenKind.RESTRICTED, holder.credential_id, now=now, resources=list(resources))
+
+
+# Read for every request of every shop's software: the ORM would take longer to write this down than it takes to run.
+_HOLDER = """
+SELECT t.kind, t.resources, t.expires_at <= %(now)s,
+    k.revoked_at IS NULL AND k.expires_at > %(now)s AND a.state = %(approved)s,
+    k.last_used_at, k.id, k.seller_id, k.application_id, a.name, k.issued_by_id, k.scopes
+FROM accounts_accesstoken AS t
+JOIN accounts_credential AS k ON k.id = t.credential_id
+JOIN accounts_application AS a ON a.id = k.application_id
+WHERE t.token_hash = %(hash)s
+"""
 
 
 def holder_of(token: str, *, now: datetime) -> Holder:
@@ -143,32 +156,57 @@ def holder_of(token: str, *, now: datetime) -> Holder:
 
     Raises TokenExpired, or TokenInvalid for all else that opens nothing.
     """
-    rows = AccessToken.objects.select_related("credential__application", "credential__seller")
-    found = rows.filter(token_hash=hashed(token)).first()
+    with connection.cursor() as cursor:
+        approved = Application.State.APPROVED.value
+        cursor.execute(_HOLDER, {"hash": hashed(token), "now": now, "approved": approved})
+        found = cursor.fetchone()
     if found is None:
         raise TokenInvalid
-    credential = found.credential
-    if not credential.is_good(now) or credential.application.state != Application.State.APPROVED:
+    kind, resources, is_over, is_good, last_used_at, *whose, scopes = found
+    if not is_good:
         raise TokenInvalid
-    if found.expires_at <= now:
+    if is_over:
         raise TokenExpired
-    note_use(credential, now=now)
-    return Holder(TokenKind(found.kind), credential, found.resources)
+    credential_id, seller_id, application_id, software, issued_by_id = whose
+    _note_use(credential_id, last_used_at, now)
+    return Holder(
+        TokenKind(kind),
+        credential_id,
+        seller_id,
+        application_id,
+        software,
+        issued_by_id,
+        scopes,
+        json.loads(resources),
+    )
 
 
-def holder_of_access_key(access_key: str, *, now: datetime) -> Holder | None:
-    """Who signs by this access key; None if it is nobody's, or good no longer. Their use is noted by `note_use`."""
+def credential_of_access_key(access_key: str, *, now: datetime) -> Credential | None:
+    """The keys with this access key; None if it is nobody's, or good no longer. `signer` says who they are."""
     found = good_credentials(now=now).filter(access_key=access_key, application__state=Application.State.APPROVED)
-    credential = found.select_related("application", "seller").first()
-    return Holder(TokenKind.ACCESS, credential, ()) if credential else None
+    return found.select_related("application", "seller").first()
 
 
-def note_use(credential: Credential, *, now: datetime) -> None:
+def signer(credential: Credential, *, now: datetime) -> Holder:
+    """Who signed by these keys; their last use is noted."""
+    _note_use(credential.pk, credential.last_used_at, now)
+    return Holder(
+        TokenKind.ACCESS,
+        credential.pk,
+        credential.seller_id,
+        credential.application_id,
+        credential.application.name,
+        credential.issued_by_id,
+        credential.scopes,
+    )
+
+
+def _note_use(credential_id: int, last_used_at: datetime | None, now: datetime) -> None:
     """Keep when keys were last used, once a minute at most."""
     earlier = now - USE_NOTED_EVERY
-    if credential.last_used_at is None or credential.last_used_at <= earlier:
+    if last_used_at is None or last_used_at <= earlier:
         unnoted = Q(last_used_at=None) | Q(last_used_at__lte=earlier)
-        Credential.objects.filter(unnoted, pk=credential.pk).update(last_used_at=now)
+        Credential.objects.filter(unnoted, pk=credential_id).update(last_used_at=now)
 
 
 def forget_tokens(*, now: datetime) -> int:
@@ -191,7 +229,7 @@ def _application(client_id: str, client_secret: str, now: datetime) -> Applicati
 
 def _give(
     kind: TokenKind,
-    credential: Credential,
+    credential_id: int,
     *,
     now: datetime,
     resources: Sequence[dict[str, Any]] = (),
@@ -201,7 +239,7 @@ def _give(
     AccessToken.objects.create(
         token_hash=hashed(token),
         kind=kind,
-        credential=credential,
+        credential_id=credential_id,
         resources=list(resources),
         given_at=now,
         expires_at=now + good_for,

@@ -17,8 +17,7 @@ class Row:
     """One figure beside its target.
 
     `ratio` is ours against the limit: `at_most` bounds it, or `at_least` where more is better; `best_ratio` is
-    that of the quickest, which a busy machine troubles least. `statements` has its own bound. A target that
-    belongs to later work is told, but does not fail the run: `later`.
+    that of the quickest, which a busy machine troubles least. `statements` has its own bound.
     """
 
     key: str
@@ -34,7 +33,6 @@ class Row:
     at_least: float | None = None
     statements: float | None = None
     statements_at_most: float | None = None
-    later: bool = False
 
     def keeps_ratio(self, lenience: float = 1.0) -> bool:
         """Whether the ratio holds, give or take."""
@@ -61,11 +59,11 @@ class Row:
         ]
         if not missed:
             return "ok"
-        return f"MISSED {' and '.join(missed)}{' (later work)' if self.later else ''}"
+        return f"MISSED {' and '.join(missed)}"
 
     def fails(self, *, by_time: bool) -> bool:
         """Whether the run ends badly for this row's sake."""
-        return not self.later and not (self.keeps_statements and (not by_time or self.keeps_ratio(LENIENCE)))
+        return not (self.keeps_statements and (not by_time or self.keeps_ratio(LENIENCE)))
 
 
 def table(rows: Sequence[Row]) -> str:

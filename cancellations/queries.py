@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from messaging.queries import thread_of, wishes_of
 from orders.models import Order
@@ -16,7 +16,6 @@ from . import policy
 from .models import (
     BuyerReason,
     Cancellation,
-    CancellationItem,
     CancellationRequest,
     PolicyVersion,
     RequestItem,
@@ -284,47 +283,6 @@ def buyer_spoke_of_cancelling(order_id: int) -> bool:
     """Whether the buyer spoke of cancelling first, in a message or by a request: then the shop may, too (B17)."""
     thread = thread_of(order_id)
     return (thread is not None and thread.has_wish) or requests_of(order_id).exists()
-
-
-def requested_items(order_ids: Iterable[int]) -> dict[int, str]:
-    """The items of orders that show as requested by the buyer, with the reason given: open or approved (D-16)."""
-    shown = [state for state in RequestItem.State.values if policy.is_flagged(state)]
-    found = RequestItem.objects.filter(request__order_id__in=list(order_ids), state__in=shown)
-    return dict(found.order_by("request_id").values_list("item_id", "request__reason_label"))
-
-
-def executed_items(order_ids: Iterable[int]) -> dict[int, tuple[str, str]]:
-    """The items of orders of which units were cancelled: by whom, and for what reason, the last time."""
-    found = CancellationItem.objects.filter(cancellation__order_id__in=list(order_ids)).order_by("cancellation_id")
-    rows = found.values_list("item_id", "cancellation__role", "cancellation__reason")
-    return {item: (role, reason) for item, role, reason in rows}
-
-
-def requests_for_software(
-    seller_id: int,
-    *,
-    status: str = "",
-    since: datetime | None = None,
-    until: datetime | None = None,
-    behind: tuple[datetime, int] | None = None,
-    limit: int,
-) -> list[CancellationRequest]:
-    """The shop's requests by the last change of their order, earliest first, behind a position (domain 14.8)."""
-    found = CancellationRequest.objects.filter(seller_id=seller_id).select_related("order")
-    if status:
-        found = found.filter(status=status)
-    if since:
-        found = found.filter(order__last_updated_at__gte=since)
-    if until:
-        found = found.filter(order__last_updated_at__lte=until)
-    if behind:
-        moment, key = behind
-        found = found.filter(
-            Q(order__last_updated_at__gt=moment) | Q(order__last_updated_at=moment, pk__gt=key),
-            order__last_updated_at__gte=moment,
-        )
-    found = found.prefetch_related("items__item")
-    return list(found.order_by("order__last_updated_at", "pk")[:limit])
 
 
 def request_of_seller(seller_id: int, request_id: int) -> CancellationRequest | None:

@@ -237,7 +237,7 @@ def _take_one(holder: Holder, action: Action, now: datetime) -> dict[str, str]:
     """Count a request; the headers that say how many are left of the hour's, for actions that have such a quota."""
     if not settings.SPAPI_RATE_LIMITS:
         return {}
-    whose = (holder.seller_id, holder.credential.application_id)
+    whose = (holder.seller_id, holder.application_id)
     if buckets.take_for(*whose, f"mws:{action.shares}", action.limit, now=now).wait:
         raise Problem(503, "RequestThrottled", "Request is throttled")
     if not action.hourly:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 from accounts.keys import hashed, unsealed
-from accounts.tokens import Holder, holder_of_access_key, note_use
+from accounts.tokens import Holder, credential_of_access_key, signer
 
 from .problems import Problem, denied, invalid
 
@@ -48,12 +48,12 @@ def holder_of(parameters: Parameters, *, method: str, hosts: Sequence[str], path
     if given["SignatureVersion"] != "2" or given["SignatureMethod"] != "HmacSHA256":
         raise invalid("Only SignatureVersion 2 with SignatureMethod HmacSHA256 is accepted")
     _require_fresh(given["Timestamp"], now)
-    holder = holder_of_access_key(given["AWSAccessKeyId"], now=now)
-    if holder is None:
+    credential = credential_of_access_key(given["AWSAccessKeyId"], now=now)
+    if credential is None:
         raise Problem(
             403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records."
         )
-    secret = unsealed(holder.credential.sealed_secret_key)
+    secret = unsealed(credential.sealed_secret_key)
     expected = [signature(secret, string_to_sign(method, host, path, parameters)) for host in hosts]
     sent = given["Signature"].encode(errors="replace")
     if not any([hmac.compare_digest(each.encode(), sent) for each in expected]):  # noqa: C419 - all are compared
@@ -61,12 +61,11 @@ def holder_of(parameters: Parameters, *, method: str, hosts: Sequence[str], path
         raise Problem(403, "SignatureDoesNotMatch", message)
     seller = given.get("SellerId") or given.get("Merchant")
     token = given.get("MWSAuthToken")
-    if seller != holder.credential.seller.merchant_id:
+    if seller != credential.seller.merchant_id:
         raise denied("The keys are not of this seller")
-    if token and not hmac.compare_digest(hashed(token), holder.credential.auth_token_hash):
+    if token and not hmac.compare_digest(hashed(token), credential.auth_token_hash):
         raise denied("The MWSAuthToken is not of this seller")
-    note_use(holder.credential, now=now)
-    return holder
+    return signer(credential, now=now)
 
 
 def _require_fresh(written: str, now: datetime) -> None:

@@ -124,12 +124,6 @@ def items_of(orders: Sequence[Polled]) -> dict[int, list[OrderItem]]:
     return items
 
 
-def items_of_order(seller_id: int, number: str) -> list[OrderItem]:
-    """The items of one order of the shop, each with the order; none for unknown and for another shop's."""
-    found = OrderItem.objects.filter(order__seller_id=seller_id, order__number=number).select_related("order")
-    return list(found.order_by("pk"))
-
-
 def _read(found: Any) -> list[Polled]:
     rows = found.annotate(
         shipped=_units(F("quantity_shipped")),

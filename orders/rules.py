@@ -100,6 +100,8 @@ def share(*, amount: Decimal, units: int, before: int, taken: int, currency: str
 
     Cumulative rounding: whatever the order in which units are taken, the parts add up to `amount`.
     """
+    if not taken:
+        return Decimal(0)
     step = Decimal(1) if currency in WHOLE_CURRENCIES else Decimal("0.01")
 
     def up_to(count: int) -> Decimal:

@@ -15,7 +15,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.actors import Actor
 from accounts.keys import hashed, resealed, sealed, unsealed
-from accounts.models import Application, Seller
+from accounts.models import Seller
 from accounts.queries import lock_seller
 from events.actions import LEASE, audit, nudge_pushes, pause_after
 from events.models import Delivery
@@ -221,26 +221,26 @@ def _require_room(address: str, known: Collection[Destination]) -> None:
 # --- queues of an application -------------------------------------------------------------------------------
 
 
-def add_queue(*, application: Application, name: str, arn: str, now: datetime) -> Destination:
+def add_queue(*, seller_id: int, application_id: int, name: str, arn: str, now: datetime) -> Destination:
     """Let an application's subscriptions go to a queue. Raises Refused(ADDRESS_TAKEN) or Refused(TOO_MANY)."""
     with transaction.atomic():
-        lock_seller(application.seller_id)
-        _require_room(arn, queries.queues_of(application.pk))
+        lock_seller(seller_id)
+        _require_room(arn, queries.queues_of(application_id))
         return Destination.objects.create(
             kind=Destination.Kind.QUEUE,
-            seller_id=application.seller_id,
-            application=application,
+            seller_id=seller_id,
+            application_id=application_id,
             name=name,
             address=arn,
             created_at=now,
         )
 
 
-def end_queue(*, application: Application, key: str) -> bool:
+def end_queue(*, seller_id: int, application_id: int, key: str) -> bool:
     """Forget a queue. False if there is none; raises Refused(SUBSCRIBED) while a subscription goes to it."""
     with transaction.atomic():
-        lock_seller(application.seller_id)
-        found = queries.queue_of(application.pk, key)
+        lock_seller(seller_id)
+        found = queries.queue_of(application_id, key)
         if found is None:
             return False
         if found.subscriptions.exists():
@@ -251,7 +251,8 @@ def end_queue(*, application: Application, key: str) -> bool:
 
 def subscribe(
     *,
-    application: Application,
+    seller_id: int,
+    application_id: int,
     destination_key: str,
     topic: Topic,
     changes: Collection[str],
@@ -263,16 +264,16 @@ def subscribe(
     Raises Refused(UNKNOWN) for no such queue, Refused(SUBSCRIBED) if the application subscribes to it already.
     """
     with transaction.atomic():
-        lock_seller(application.seller_id)
-        destination = queries.queue_of(application.pk, destination_key)
+        lock_seller(seller_id)
+        destination = queries.queue_of(application_id, destination_key)
         if destination is None:
             raise Refused(Why.UNKNOWN)
-        if queries.subscription_of(application.pk, topic):
+        if queries.subscription_of(application_id, topic):
             raise Refused(Why.SUBSCRIBED)
         return Subscription.objects.create(
             destination=destination,
-            seller_id=application.seller_id,
-            application=application,
+            seller_id=seller_id,
+            application_id=application_id,
             topic=topic,
             changes=sorted(changes),
             directive=directive,
@@ -280,11 +281,11 @@ def subscribe(
         )
 
 
-def unsubscribe(*, application: Application, topic: str, key: str) -> bool:
+def unsubscribe(*, seller_id: int, application_id: int, topic: str, key: str) -> bool:
     """Tell an application of a topic no more; False if it does not subscribe by this key."""
     with transaction.atomic():
-        lock_seller(application.seller_id)
-        found = queries.subscription_of(application.pk, topic, key)
+        lock_seller(seller_id)
+        found = queries.subscription_of(application_id, topic, key)
         if found is None:
             return False
         _forget(Subscription.objects.filter(pk=found.pk))

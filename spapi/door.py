@@ -223,8 +223,7 @@ def _require_readable(request: HttpRequest) -> None:
 def _take_one(holder: Holder, plan: Plan, now: datetime) -> None:
     if not settings.SPAPI_RATE_LIMITS:
         return
-    application_id = holder.credential.application_id
-    wait = buckets.take_for(holder.seller_id, application_id, plan.name, plan.limit, now=now).wait
+    wait = buckets.take_for(holder.seller_id, holder.application_id, plan.name, plan.limit, now=now).wait
     if wait:
         message = "You exceeded your quota for the requested resource."
         raise Problem(429, "QuotaExceeded", message, Retry_After=str(math.ceil(wait)))

@@ -97,7 +97,7 @@ def item_parts(
     included: Collection[str],
 ) -> dict[str, Any]:
     """One item. The presence of `cancellationRequest` is the request (sp-api 4.3)."""
-    earlier = item_shape(item, order, requested)
+    earlier = item_shape(item, status=order.status, currency=order.currency, requested=requested.get(item.pk))
     product: dict[str, Any] = {"title": item.title, "sellerSku": item.sku}
     left = earlier["QuantityOrdered"]
     if "ItemPrice" in earlier and left:

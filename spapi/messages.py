@@ -7,7 +7,7 @@ from uuid import UUID, uuid5
 from django.conf import settings
 
 from accounts.actors import Door, Role
-from cancellations.queries import requested_items
+from cancellations.polling import requested_items
 from events.actions import Undeliverable
 from events.models import Delivery, Event
 from feeds.queries import feed_of_event

@@ -1,13 +1,13 @@
 """Orders in the names and types of Orders v0 (sp-api 3). Only a restricted token shows whom a parcel goes to."""
 
-from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
 
-from orders.models import Order, OrderItem
+from cancellations.polling import PolledItem
+from orders.models import OrderItem
 from orders.polling import Polled
 from orders.queries import zone
 from orders.rules import WHOLE_CURRENCIES, share, start_of_day
@@ -121,8 +121,10 @@ def address_shape(order: Polled, *, whole: bool) -> dict[str, str]:
     return shape
 
 
-def item_shape(item: OrderItem, order: Polled | Order, requested: Mapping[int, str]) -> dict[str, Any]:
-    """One `OrderItem`; `requested` are the items that show as requested by the buyer, with the reason (D-16)."""
+def item_shape(
+    item: OrderItem | PolledItem, *, status: str, currency: str, requested: str | None
+) -> dict[str, Any]:
+    """One `OrderItem` of an order in this status; `requested` is the reason of the buyer's request, if any (D-16)."""
     left = item.quantity_ordered - item.quantity_cancelled
     shape: dict[str, Any] = {
         "ASIN": "",
@@ -139,16 +141,16 @@ def item_shape(item: OrderItem, order: Polled | Order, requested: Mapping[int, s
         "SerialNumberRequired": False,
         "BuyerInfo": {},
         "BuyerRequestedCancel": {
-            "IsBuyerRequestedCancel": "true" if item.pk in requested else "false",
-            "BuyerCancelReason": requested.get(item.pk, ""),
+            "IsBuyerRequestedCancel": "false" if requested is None else "true",
+            "BuyerCancelReason": requested or "",
         },
     }
-    if order.status != "PENDING" and item.item_price is not None:
-        shape |= _prices(item, order.currency)
+    if status != "PENDING" and item.item_price is not None:
+        shape |= _prices(item, currency)
     return shape
 
 
-def _prices(item: OrderItem, currency: str) -> dict[str, Any]:
+def _prices(item: OrderItem | PolledItem, currency: str) -> dict[str, Any]:
     """Money of the units that were not cancelled; sending stays whole until none is left (D-30)."""
 
     def left_of(amount: Decimal) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """Orders 2013-09-01: what sellers' older software polls and reads (mws 5). The buyer's request stands on the item."""
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.http import QueryDict
 
-from cancellations.queries import requested_items
+from cancellations.polling import PolledItem, items_of_order
 from mws.documents import Part
 from mws.door import Call
 from mws.problems import Problem, invalid
@@ -16,9 +16,6 @@ from orders.polling import PLACED, Polled
 from spapi import shapes
 from spapi.params import Query
 from spapi.polls import Page, page_of
-
-if TYPE_CHECKING:
-    from orders.models import OrderItem
 
 # Ours on the left: how the list parameters of this wire are called in the later one, whose reader serves both.
 LISTS = {
@@ -98,12 +95,10 @@ def list_order_items(call: Call) -> list[Part]:
     """The items of an order, each with the buyer's request to cancel it (D-16)."""
     number = call.text("AmazonOrderId", required=True)
     _require_number(number)
-    items = polling.items_of_order(call.seller_id, number)
+    items = items_of_order(call.seller_id, number)
     if not items:
         raise invalid(f"Invalid AmazonOrderId: {number}")
-    requested = requested_items([items[0].order_id])
-    parts = [("OrderItem", item_parts(item, requested)) for item in items]
-    return [("AmazonOrderId", number), ("OrderItems", parts)]
+    return [("AmazonOrderId", number), ("OrderItems", [("OrderItem", item_parts(item)) for item in items])]
 
 
 def list_order_items_by_next_token(call: Call) -> list[Part]:
@@ -179,9 +174,9 @@ def _address(address: dict[str, Any]) -> list[Part]:
     return [(name, address.get(name, "" if name == "Name" else None)) for name in ADDRESS]
 
 
-def item_parts(item: "OrderItem", requested: dict[int, str]) -> list[Part]:
+def item_parts(item: PolledItem) -> list[Part]:
     """One `OrderItem`, in this wire's order (mws 5.3)."""
-    shape = shapes.item_shape(item, item.order, requested)
+    shape = shapes.item_shape(item, status=item.status, currency=item.currency, requested=item.requested)
     return [
         ("ASIN", shape["ASIN"]),
         ("OrderItemId", item.item_id),

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 
+from accounts.queries import seller_by_id
 from mws.documents import Part
 from mws.door import Call
 from spapi.shapes import MARKETPLACE
@@ -21,7 +22,7 @@ def marketplace_participations(call: Call) -> list[Part]:
     """Where the shop sells: here."""
     participation = [
         ("MarketplaceId", settings.MARKETPLACE_ID),
-        ("SellerId", call.holder.credential.seller.merchant_id),
+        ("SellerId", seller_by_id(call.seller_id).merchant_id),
         ("HasSellerSuspendedListings", "No"),
     ]
     return [

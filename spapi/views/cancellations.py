@@ -15,6 +15,7 @@ from accounts.rules import Scope
 from cancellations import policy, queries
 from cancellations.actions import CancelTarget, DeclineTarget, approval_of, cancel, decline
 from cancellations.policy import Reason, Refusal
+from cancellations.polling import requests_for_software
 from cancellations.wording import prospect, refusal
 from events.forms import LONGEST_MEMO
 from events.idempotency import IdempotencyMismatch, once
@@ -288,7 +289,7 @@ def get_requests(call: Call) -> dict[str, Any]:
             "moment": "",
             "key": 0,
         }
-    found = queries.requests_for_software(
+    found = requests_for_software(
         call.seller_id,
         status=kept["status"],
         since=_moment(kept["since"]),

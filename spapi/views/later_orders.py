@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import QueryDict
 
 from accounts.rules import Scope
-from cancellations.queries import executed_items, requested_items
+from cancellations.polling import executed_items, requested_items
 from orders import polling
 from orders.polling import PLACED, Polled
 from spapi import later_shapes, problems, shapes

@@ -81,7 +81,11 @@ def create_destination(call: Call) -> dict[str, Any]:
         raise invalid("resourceSpecification.sqs.arn: of a standard queue, as arn:aws:sqs:REGION:ACCOUNT:NAME.")
     try:
         made = add_queue(
-            application=call.holder.credential.application, name=body.name, arn=wanted.sqs.arn, now=call.now
+            seller_id=call.seller_id,
+            application_id=call.holder.application_id,
+            name=body.name,
+            arn=wanted.sqs.arn,
+            now=call.now,
         )
     except Refused as refused:
         if refused.why == Why.ADDRESS_TAKEN:
@@ -93,15 +97,13 @@ def create_destination(call: Call) -> dict[str, Any]:
 @operation("getDestinations", **_PLAN, kinds=EITHER)
 def get_destinations(call: Call) -> dict[str, Any]:
     """The application's destinations."""
-    return {
-        "payload": [_destination_shape(each) for each in queries.queues_of(call.holder.credential.application_id)]
-    }
+    return {"payload": [_destination_shape(each) for each in queries.queues_of(call.holder.application_id)]}
 
 
 @operation("getDestination", **_PLAN, kinds=EITHER)
 def get_destination(call: Call, destination_id: str) -> dict[str, Any]:
     """One destination."""
-    found = queries.queue_of(call.holder.credential.application_id, destination_id)
+    found = queries.queue_of(call.holder.application_id, destination_id)
     if found is None:
         raise problems.not_found(destination_id[:60])
     return {"payload": _destination_shape(found)}
@@ -111,7 +113,7 @@ def get_destination(call: Call, destination_id: str) -> dict[str, Any]:
 def delete_destination(call: Call, destination_id: str) -> dict[str, Any]:
     """Forget a destination that nothing goes to."""
     try:
-        if not end_queue(application=call.holder.credential.application, key=destination_id):
+        if not end_queue(seller_id=call.seller_id, application_id=call.holder.application_id, key=destination_id):
             raise problems.not_found(destination_id[:60])
     except Refused:
         raise _conflict("A subscription goes to this destination. Delete that first.") from None
@@ -185,7 +187,8 @@ def create_subscription(call: Call, notification_type: str) -> dict[str, Any]:
     changes, directive = _changes(topic, body.processing_directive)
     try:
         made = subscribe(
-            application=call.holder.credential.application,
+            seller_id=call.seller_id,
+            application_id=call.holder.application_id,
             destination_key=body.destination_id,
             topic=topic,
             changes=changes,
@@ -214,7 +217,7 @@ def get_subscriptions(call: Call) -> dict[str, Any]:
         raise invalid("notificationTypes: exactly one is required.")
     query.number("pageSize", least=30, most=100, default=30)
     _require_version(Topic(topics[0]), query.text("payloadVersion"))
-    found = queries.subscription_of(call.holder.credential.application_id, topics[0])
+    found = queries.subscription_of(call.holder.application_id, topics[0])
     return {"payload": {"subscriptions": [_subscription_shape(found)] if found else []}}
 
 
@@ -223,7 +226,7 @@ def get_subscription(call: Call, notification_type: str) -> dict[str, Any]:
     """The application's subscription to a topic."""
     topic = _topic(notification_type)
     _require_version(topic, call.query.text("payloadVersion"))
-    found = queries.subscription_of(call.holder.credential.application_id, topic)
+    found = queries.subscription_of(call.holder.application_id, topic)
     if found is None:
         raise problems.not_found(topic)
     return {"payload": _subscription_shape(found)}
@@ -233,7 +236,7 @@ def get_subscription(call: Call, notification_type: str) -> dict[str, Any]:
 def get_subscription_by_id(call: Call, notification_type: str, subscription_id: str) -> dict[str, Any]:
     """A subscription by its id."""
     topic = _topic(notification_type)
-    found = queries.subscription_of(call.holder.credential.application_id, topic, subscription_id)
+    found = queries.subscription_of(call.holder.application_id, topic, subscription_id)
     if found is None:
         raise problems.not_found(subscription_id[:60])
     return {"payload": _subscription_shape(found)}
@@ -243,8 +246,8 @@ def get_subscription_by_id(call: Call, notification_type: str, subscription_id: 
 def delete_subscription_by_id(call: Call, notification_type: str, subscription_id: str) -> dict[str, Any]:
     """End a subscription; what waits to be sent is sent no more."""
     topic = _topic(notification_type)
-    application = call.holder.credential.application
-    if not unsubscribe(application=application, topic=topic, key=subscription_id):
+    given = {"seller_id": call.seller_id, "application_id": call.holder.application_id}
+    if not unsubscribe(**given, topic=topic, key=subscription_id):
         raise problems.not_found(subscription_id[:60])
     return {}
 

@@ -1,13 +1,14 @@
 """Orders v0: the shop's orders and items as software reads them, and shipments as it confirms them (sp-api 3)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from django.conf import settings
 
 from accounts.rules import Scope
 from cancellations.policy import Refusal
-from cancellations.queries import requested_items, rules_at
+from cancellations.polling import PolledItem, items_of_order
+from cancellations.queries import rules_at
 from feeds.parsers.rows import CARRIERS, LONGEST_CARRIER, LONGEST_TRACKING, carrier_of
 from orders import polling
 from orders.files.rows import BadCell
@@ -21,9 +22,6 @@ from spapi.door import Answer, Call, by_method, operation
 from spapi.params import moment_of
 from spapi.polls import QUERY, page_of
 from spapi.problems import Problem, invalid
-
-if TYPE_CHECKING:
-    from orders.models import OrderItem
 
 
 @operation("getOrders", rate=0.0167, burst=20, scope=Scope.ORDERS_READ, query=QUERY)
@@ -81,18 +79,15 @@ def _opened(call: Call) -> bool:
 @operation("getOrderItems", rate=0.5, burst=30, scope=Scope.ORDERS_READ)
 def get_order_items(call: Call, number: str) -> dict[str, Any]:
     """The items of an order, each with the buyer's request to cancel it (D-16)."""
-    items = _items(call, number)
-    requested = requested_items([items[0].order_id])
-    return {
-        "payload": {
-            "AmazonOrderId": number,
-            "OrderItems": [shapes.item_shape(item, item.order, requested) for item in items],
-        }
-    }
+    items = [
+        shapes.item_shape(item, status=item.status, currency=item.currency, requested=item.requested)
+        for item in _items(call, number)
+    ]
+    return {"payload": {"AmazonOrderId": number, "OrderItems": items}}
 
 
-def _items(call: Call, number: str) -> "list[OrderItem]":
-    items = polling.items_of_order(call.seller_id, number)
+def _items(call: Call, number: str) -> list[PolledItem]:
+    items = items_of_order(call.seller_id, number)
     if not items:
         raise problems.not_found(number[:60])
     return items

@@ -181,7 +181,7 @@ def test_a_database_that_is_away_is_answered_in_xml(signer, monkeypatch):
     def fail(*args, **kwargs):
         raise OperationalError("away")
 
-    monkeypatch.setattr("mws.views.orders.polling.items_of_order", fail)
+    monkeypatch.setattr("mws.views.orders.items_of_order", fail)
     answer = signer.ask(ORDERS, "ListOrderItems", AmazonOrderId="503-1234567-1234567")
     assert error_of(answer) == (503, "ServiceUnavailable")
 
