@@ -3,17 +3,18 @@
 import base64
 import hashlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.request import UnreadablePostError
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.http import http_date
 from django.utils.translation import override
@@ -22,6 +23,7 @@ from accounts.rules import Scope
 from accounts.tokens import Holder
 from events.busy import is_busy
 from events.idempotency import IdempotencyMismatch, once
+from feeds.store import blocks_of
 from spapi.door import request_id_of
 from spapi.limits import Limit, buckets
 from spapi.paging import UnusableToken
@@ -34,6 +36,8 @@ from .problems import Problem, denied, invalid
 
 logger = logging.getLogger(__name__)
 
+Response = TypeVar("Response", bound=HttpResponseBase)
+
 ORDERS = "https://mws.amazonservices.com/Orders/2013-09-01"
 DOCUMENTS = "http://mws.amazonaws.com/doc/2009-01-01/"
 SELLERS = "https://mws.amazonservices.com/Sellers/2011-07-01"
@@ -43,21 +47,29 @@ LARGEST_QUERY = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """A document that is the whole answer."""
+    """A document that is the whole answer, in blocks."""
 
-    content: bytes
+    content: Iterable[bytes]
     content_type: str
     headers: dict[str, str] = field(default_factory=dict)
 
 
 def checked(content: bytes, content_type: str) -> Raw:
     """A document with its checksum, which clients compare."""
-    return Raw(content, content_type, {"Content-MD5": checksum(content)})
+    return Raw([content], content_type, {"Content-MD5": checksum([content])})
 
 
-def checksum(content: bytes) -> str:
+def checked_file(name: str, content_type: str) -> Raw:
+    """A stored file of any size with its checksum: read twice, and never held whole."""
+    return Raw(blocks_of(name), content_type, {"Content-MD5": checksum(blocks_of(name))})
+
+
+def checksum(blocks: Iterable[bytes]) -> str:
     """The checksum of this wire."""
-    return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
+    digest = hashlib.md5(usedforsecurity=False)
+    for block in blocks:
+        digest.update(block)
+    return base64.b64encode(digest.digest()).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +151,7 @@ class Action:
     hourly: int
 
 
-def answer(request: HttpRequest, actions: dict[str, Action], namespace: str) -> HttpResponse:
+def answer(request: HttpRequest, actions: dict[str, Action], namespace: str) -> HttpResponseBase:
     """Carry out the action that a request names."""
     now, request_id = timezone.now(), request_id_of(request)
     name = ""
@@ -177,8 +189,8 @@ def answer(request: HttpRequest, actions: dict[str, Action], namespace: str) -> 
         failed = Problem(500, "InternalError", "An internal error occurred.")
         return _finish(_error(failed, namespace, request_id), headers, request_id, now)
     if isinstance(found, Raw):
-        response = HttpResponse(found.content, content_type=found.content_type)
-        return _finish(response, headers | found.headers, request_id, now)
+        streamed = StreamingHttpResponse(found.content, content_type=found.content_type)
+        return _finish(streamed, headers | found.headers, request_id, now)
     about = [("RequestId", request_id)]
     body = document(f"{name}Response", namespace, [(f"{name}Result", found), ("ResponseMetadata", about)])
     return _finish(HttpResponse(body, content_type="text/xml"), headers, request_id, now)
@@ -265,7 +277,7 @@ def _error(problem: Problem, namespace: str, request_id: str) -> HttpResponse:
     return HttpResponse(body, status=problem.status, content_type="text/xml")
 
 
-def _finish(response: HttpResponse, headers: dict[str, str], request_id: str, now: datetime) -> HttpResponse:
+def _finish(response: Response, headers: dict[str, str], request_id: str, now: datetime) -> Response:
     for name, value in headers.items():
         response[name] = value
     response["x-mws-request-id"] = request_id

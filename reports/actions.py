@@ -2,7 +2,7 @@
 
 import logging
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from typing import IO, Any
@@ -32,12 +32,14 @@ from feeds.store import forget_strays, store
 from orders.queries import local_day, zone
 
 from . import queries
-from .layouts import OPTIONAL, layout_of
+from .layouts import OPTIONAL, SALES_CHANNEL, layout_of
 from .models import Report, ReportColumns, ReportDocument, ReportSchedule
 from .rules import (
     MOST_DAYS,
+    OF_NEW_ORDERS,
     OF_OPEN_ORDERS,
     OF_SOFTWARE,
+    SCHEDULED_ONLY,
     Encoding,
     Every,
     Kind,
@@ -45,6 +47,7 @@ from .rules import (
     next_after_interval,
     next_run,
     period_of_run,
+    period_since,
 )
 
 logger = logging.getLogger(__name__)
@@ -73,17 +76,26 @@ class AlreadyThere(Exception):
 
 
 def order_report(
-    *, seller_id: int, kind: Kind, encoding: Encoding, period: Period, by: Actor, now: datetime
+    *,
+    seller_id: int,
+    kind: Kind,
+    encoding: Encoding,
+    period: Period,
+    by: Actor,
+    now: datetime,
+    sales_channel: bool = False,
 ) -> Report:
     """Put a report into the queue, with the columns that the shop has added by now; a worker makes it.
 
-    Raises TooLong beyond a year, ValueError if nobody orders it.
+    `sales_channel` adds the column of that name to a table of open orders (sp-api 6).
+
+    Raises TooLong beyond a year, ValueError if nobody orders it, and for one that only a timetable orders.
     """
-    if by.user_id is None:
-        raise ValueError("a person orders a report")
+    if by.user_id is None or kind in SCHEDULED_ONLY:
+        raise ValueError("a person orders a report, of a kind that is ordered by hand")
     if period.end - period.start > timedelta(days=MOST_DAYS, hours=1):
         raise TooLong
-    return _order(seller_id, kind, encoding, period, by.user_id, None, now)
+    return _order(seller_id, kind, encoding, period, by.user_id, None, sales_channel, now)
 
 
 def _order(
@@ -93,14 +105,16 @@ def _order(
     period: Period,
     user_id: int,
     schedule: ReportSchedule | None,
+    sales_channel: bool,
     now: datetime,
 ) -> Report:
+    added = [name for name, is_added in queries.columns_of(seller_id).items() if is_added]
     with transaction.atomic():
         report = Report.objects.create(
             seller_id=seller_id,
             kind=kind,
             encoding=encoding,
-            columns=[name for name, added in queries.columns_of(seller_id).items() if added],
+            columns=[*added, *([SALES_CHANNEL] if sales_channel else [])],
             covers_from=period.start,
             covers_until=period.end,
             schedule=schedule,
@@ -192,8 +206,8 @@ def _record_end(report: Report, state: str, now: datetime, by: Actor = MAKER) ->
 
 
 def write(report: Report, file: IO[bytes], *, now: datetime) -> int:
-    """Write a report's header and rows into a file as the database gives them; return how many rows there are."""
-    layout = layout_of(Kind(report.kind), report.columns)
+    """Write a report's head and rows into a file as the database gives them; return how many rows there are."""
+    layout = layout_of(Kind(report.kind), report.columns, merchant_id=report.seller.merchant_id)
     given: dict[str, Any] = {
         "seller": report.seller_id,
         "start": report.covers_from,
@@ -206,11 +220,13 @@ def write(report: Report, file: IO[bytes], *, now: datetime) -> int:
     with _in_zone(zone().key), connection.cursor() as cursor, closing(_Progress(report.pk)) as progress:
         progress.expected = _count(layout.count, given)
         sink = _Sink(file, Encoding(report.encoding), progress)
-        sink.write(("\t".join(layout.headers) + "\n").encode())
+        sink.write(f"{layout.head}\n".encode())
         statement = cursor.cursor.mogrify(layout.sql, given).decode()
         # Cells hold no tab, break or \x01, so that none is ever quoted; NULL is an empty cell.
         copy = f"COPY ({statement}) TO STDOUT (FORMAT csv, DELIMITER E'\\t', QUOTE E'\\x01', NULL '')"
         cursor.cursor.copy_expert(copy, sink)
+        if layout.foot:
+            sink.write(f"{layout.foot}\n".encode())
         return int(cursor.rowcount)
 
 
@@ -315,11 +331,19 @@ def schedule_report(
 
 
 def schedule_after_interval(
-    *, seller_id: int, kind: Kind, interval: str, first_at: datetime | None, by: Actor, now: datetime
+    *,
+    seller_id: int,
+    kind: Kind,
+    interval: str,
+    first_at: datetime | None,
+    by: Actor,
+    now: datetime,
+    sales_channel: bool = False,
 ) -> ReportSchedule:
     """Order a report of open orders again and again after an interval of `INTERVALS`; the shop's last one ends.
 
-    `first_at` is when the first is ordered, at once by default (sp-api 6).
+    `first_at` is when the first is ordered, at once by default. Of the two reports of new orders a shop has one: the
+    other's timetable ends as well (sp-api 6). `sales_channel` is as in `order_report`.
 
     Raises ValueError for a report that is not of open orders, and if nobody makes the timetable.
     """
@@ -327,14 +351,15 @@ def schedule_after_interval(
         raise ValueError("a person makes a timetable, of open orders")
     with transaction.atomic():
         lock_seller(seller_id)
-        end_interval(seller_id=seller_id, kind=kind)
+        _end_intervals(seller_id, OF_NEW_ORDERS if kind in OF_NEW_ORDERS else {kind})
         return ReportSchedule.objects.create(
             seller_id=seller_id,
             kind=kind,
-            encoding=Encoding.CP932,
+            encoding=Encoding.UTF_8 if kind == Kind.UNSHIPPED_XML else Encoding.CP932,
             every=Every.INTERVAL,
             hour=None,
             interval=interval,
+            sales_channel=sales_channel,
             next_at=first_at or now,
             made_by_id=by.user_id,
             made_at=now,
@@ -343,7 +368,12 @@ def schedule_after_interval(
 
 def end_interval(*, seller_id: int, kind: Kind) -> bool:
     """Order no more reports of a kind after an interval; False if the shop does not."""
-    deleted, _ = ReportSchedule.objects.filter(seller_id=seller_id, kind=kind, every=Every.INTERVAL).delete()
+    return _end_intervals(seller_id, {kind})
+
+
+def _end_intervals(seller_id: int, kinds: Collection[Kind]) -> bool:
+    known = ReportSchedule.objects.filter(seller_id=seller_id, kind__in=kinds, every=Every.INTERVAL)
+    deleted, _ = known.delete()
     return bool(deleted)
 
 
@@ -363,15 +393,29 @@ def order_scheduled(*, now: datetime) -> int:
         with transaction.atomic():
             due = queries.lock_due_schedules(now, limit=AT_ONCE)
             for each in due:
-                every, kind = Every(each.every), Kind(each.kind)
                 if acts_for(user_id=each.made_by_id, seller_id=each.seller_id):
-                    period = period_of_run(kind, every, each.next_at, zone(), now=now)
-                    _order(each.seller_id, kind, Encoding(each.encoding), period, each.made_by_id, each, now)
+                    _order(
+                        each.seller_id,
+                        Kind(each.kind),
+                        Encoding(each.encoding),
+                        _period_of(each, now),
+                        each.made_by_id,
+                        each,
+                        each.sales_channel,
+                        now,
+                    )
                     ordered += 1
                 each.next_at = _next_run(each, now)
             ReportSchedule.objects.bulk_update(due, ["next_at"])
         if len(due) < AT_ONCE:
             return ordered
+
+
+def _period_of(schedule: ReportSchedule, now: datetime) -> Period:
+    every, kind = Every(schedule.every), Kind(schedule.kind)
+    if every == Every.INTERVAL and kind in OF_NEW_ORDERS:
+        return period_since(queries.covered_until(schedule.pk), now=now)
+    return period_of_run(kind, every, schedule.next_at, zone(), now=now)
 
 
 def _next_run(schedule: ReportSchedule, now: datetime) -> datetime:

@@ -19,6 +19,7 @@ class Kinds(models.TextChoices):
 
     UNSHIPPED = rules.Kind.UNSHIPPED.value, _("未出荷の注文")
     ACTIONABLE = rules.Kind.ACTIONABLE.value, _("未出荷の注文（出荷期限つき）")
+    UNSHIPPED_XML = rules.Kind.UNSHIPPED_XML.value, _("新しい注文（XML）")
     ALL_BY_ORDER_DATE = rules.Kind.ALL_BY_ORDER_DATE.value, _("すべての注文（注文日）")
     ALL_BY_LAST_UPDATE = rules.Kind.ALL_BY_LAST_UPDATE.value, _("すべての注文（最終更新日）")
     CANCELLATIONS = rules.Kind.CANCELLATIONS.value, _("キャンセルした商品")
@@ -67,6 +68,8 @@ class ReportSchedule(models.Model):
     every = models.CharField(_("間隔"), max_length=8, choices=Every)
     hour = models.PositiveSmallIntegerField(_("時刻"), null=True, validators=[MaxValueValidator(23)])
     interval = models.CharField(_("間隔の長さ"), max_length=5, blank=True)
+    # Whether its reports have a column that names the sales channel (sp-api 6).
+    sales_channel = models.BooleanField(_("販売チャネルの項目"), default=False)
     next_at = models.DateTimeField(_("次回"), db_index=True)
     made_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False, verbose_name=_("人")
@@ -81,6 +84,11 @@ class ReportSchedule(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["seller", "kind"], condition=Q(every="INTERVAL"), name="one_interval_of_a_kind"
+            ),
+            models.UniqueConstraint(
+                fields=["seller"],
+                condition=Q(every="INTERVAL", kind__in=sorted(kind.value for kind in rules.OF_NEW_ORDERS)),
+                name="one_interval_of_new_orders",
             ),
             models.CheckConstraint(condition=Q(hour__lte=23), name="schedule_hour_of_the_day"),
             models.CheckConstraint(
@@ -165,6 +173,11 @@ class Report(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether its file is XML rather than a table."""
+        return self.kind == rules.Kind.UNSHIPPED_XML
 
 
 class ReportColumns(models.Model):

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     """What a report lists."""
 
     UNSHIPPED = "UNSHIPPED"
+    UNSHIPPED_XML = "UNSHIPPED_XML"
     ACTIONABLE = "ACTIONABLE"
     ALL_BY_ORDER_DATE = "ALL_BY_ORDER_DATE"
     ALL_BY_LAST_UPDATE = "ALL_BY_LAST_UPDATE"
@@ -63,9 +64,15 @@ MOST_DAYS = 366
 DAYS_BACK = {Every.DAY: 1, Every.WEEK: 7}
 # Reports of open orders that a timetable orders look back further: what is not sent stays in them.
 OPEN_DAYS_BACK = 60
-OF_OPEN_ORDERS = frozenset({Kind.UNSHIPPED, Kind.ACTIONABLE})
+OF_OPEN_ORDERS = frozenset({Kind.UNSHIPPED, Kind.UNSHIPPED_XML, Kind.ACTIONABLE})
+# Of new orders: software has one of them ordered after an interval, and each run lists what the one before did not.
+OF_NEW_ORDERS = frozenset({Kind.UNSHIPPED, Kind.UNSHIPPED_XML})
 # What software may order, too; the last one is of the page alone.
 OF_SOFTWARE = frozenset(Kind) - {Kind.CANCELLATIONS}
+# What only a timetable of software orders.
+SCHEDULED_ONLY = frozenset({Kind.UNSHIPPED_XML})
+# An order that became ready just now may not be seen by a run yet: the next one lists it (D-35).
+SAFETY = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +121,15 @@ def period_of_run(kind: Kind, every: Every, due: datetime, zone: ZoneInfo, *, no
         )
     first = max(day_due - timedelta(days=DAYS_BACK[every]), today - timedelta(days=MOST_DAYS))
     return Period(_midnight(first, zone), _midnight(today, zone))
+
+
+def period_since(last: datetime | None, *, now: datetime) -> Period:
+    """What a report of new orders covers that follows one which covered everything until `last` (flat-files 2.2).
+
+    The first of a timetable looks back as far as anything may wait to be sent.
+    """
+    end = now - SAFETY
+    return Period(last or end - timedelta(days=OPEN_DAYS_BACK), end)
 
 
 def next_run(every: Every, hour: int, *, after: datetime, zone: ZoneInfo) -> datetime:

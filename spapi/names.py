@@ -6,7 +6,7 @@ from uuid import UUID
 from feeds.models import FeedDocument
 from feeds.parsers import Kind as FeedKind
 from reports.models import ReportDocument
-from reports.rules import OF_OPEN_ORDERS
+from reports.rules import OF_OPEN_ORDERS, SCHEDULED_ONLY
 from reports.rules import Kind as ReportKind
 
 # Type on the wire → kind, and whether it is XML.
@@ -22,12 +22,15 @@ TYPE_OF_FEED = {(kind.value, is_xml): name for name, (kind, is_xml) in FEED_TYPE
 REPORT_TYPES = {
     "GET_FLAT_FILE_ACTIONABLE_ORDER_DATA_SHIPPING": ReportKind.ACTIONABLE,
     "GET_FLAT_FILE_ORDER_REPORT_DATA_SHIPPING": ReportKind.UNSHIPPED,
+    "GET_ORDER_REPORT_DATA_SHIPPING": ReportKind.UNSHIPPED_XML,
     "GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_GENERAL": ReportKind.ALL_BY_ORDER_DATE,
     "GET_FLAT_FILE_ALL_ORDERS_DATA_BY_LAST_UPDATE_GENERAL": ReportKind.ALL_BY_LAST_UPDATE,
 }
 TYPE_OF_REPORT = {kind.value: name for name, kind in REPORT_TYPES.items()}
 # Reports with whom a parcel goes to: their files need a restricted token.
-RESTRICTED_KINDS = frozenset({ReportKind.ACTIONABLE, ReportKind.UNSHIPPED})
+RESTRICTED_KINDS = OF_OPEN_ORDERS
+# Reports that software may order by hand.
+REQUESTED = {name: kind for name, kind in REPORT_TYPES.items() if kind not in SCHEDULED_ONLY}
 # Reports that a timetable orders for software: those of open orders (sp-api 6).
 SCHEDULED = {name: kind for name, kind in REPORT_TYPES.items() if kind in OF_OPEN_ORDERS}
 # States of a feed that has answers.
@@ -35,6 +38,10 @@ ANSWERED = frozenset({"DONE", "FATAL"})
 STATES = ("CANCELLED", "DONE", "FATAL", "IN_PROGRESS", "IN_QUEUE")
 
 UPLOAD, RESULT = "T", "R"
+# Reports of so many bytes are given as gzip.
+PACKED_FROM = 1 << 20
+# Added to an address by whoever wishes gzip to be announced to clients that unpack it by themselves.
+PACKING = "response-content-encoding=gzip"
 _FEED_DOCUMENT = re.compile(r"amzn1\.tortuga\.3\.([0-9a-f-]{36})\.([TR])([0-9]{1,18})")
 _REPORT_DOCUMENT = re.compile(r"amzn1\.spdoc\.1\.3\.([0-9a-f-]{36})\.T([0-9]{1,18})")
 

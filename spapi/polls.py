@@ -39,6 +39,13 @@ NEVER = (
     "ActualFulfillmentSupplySourceId",
     "StoreChainStoreId",
 )
+# Nor does any order of it promise a day of delivery.
+NO_DELIVERY_DAY = (
+    "EarliestDeliveryDateBefore",
+    "EarliestDeliveryDateAfter",
+    "LatestDeliveryDateBefore",
+    "LatestDeliveryDateAfter",
+)
 EXCLUDED_BY_SELLER_ORDER_ID = (
     "FulfillmentChannels",
     "OrderStatuses",
@@ -58,6 +65,7 @@ QUERY = {
     "MaxResultsPerPage": NUMBER,
     "IsISPU": TRUTH,
     **dict.fromkeys(NEVER, LIST),
+    **dict.fromkeys(NO_DELIVERY_DAY, MOMENT),
 }
 
 
@@ -94,7 +102,8 @@ def page_of(query: Query, seller_id: int, *, now: datetime) -> Page:
         wish = _wish(query, now)
         limit = query.number("MaxResultsPerPage", least=1, most=MOST_ORDERS, default=MOST_ORDERS)
     found: list[Polled] = []
-    if not query.has(*NEVER) and not query.truth("IsISPU"):
+    named_days = [day for day in map(query.moment, NO_DELIVERY_DAY) if day]
+    if not query.has(*NEVER) and not named_days and not query.truth("IsISPU"):
         behind = (moment_of("NextToken", state["moment"]), state["key"]) if state else None
         found = polling.poll(seller_id, wish, behind=behind, limit=limit + 1)
     if len(found) <= limit:

@@ -87,6 +87,14 @@ def webhook_of(seller_id: int, destination_id: int) -> Destination | None:
     return found.prefetch_related("subscriptions").first()
 
 
+def queues_of_shop(seller_id: int) -> list[Destination]:
+    """The queues of all the shop's registrations, each with its registration and what it is told of."""
+    found = Destination.objects.filter(seller_id=seller_id, kind=Destination.Kind.QUEUE)
+    return list(
+        found.select_related("application").prefetch_related("subscriptions").order_by("application_id", "pk")
+    )
+
+
 def queues_of(application_id: int) -> list[Destination]:
     """An application's queues, the earliest first."""
     return list(Destination.objects.filter(application_id=application_id).order_by("pk"))

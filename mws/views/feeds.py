@@ -99,7 +99,7 @@ def _content(call: Call) -> bytes:
     all_sent = [call.request.headers.get("Content-MD5") or "", call.text("ContentMD5Value")]
     if not any(all_sent):
         raise Problem(400, "ContentMD5Missing", "The Content-MD5 HTTP header is missing for your feed.")
-    calculated = checksum(content)
+    calculated = checksum([content])
     for sent in filter(None, all_sent):
         if not constant_time_compare(sent, calculated):
             message = (

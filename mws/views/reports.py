@@ -4,14 +4,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from accounts.rules import Scope
-from feeds.store import blocks_of, store
+from feeds.store import store
 from mws.documents import Part, moment
-from mws.door import Call, Raw, checked
+from mws.door import Call, Raw, checked_file
 from mws.problems import Problem, invalid
 from reports import queries
 from reports.actions import TooLong, acknowledge, end_interval, order_report, schedule_after_interval
 from reports.queries import Listed
-from reports.rules import OF_OPEN_ORDERS, Encoding, NoPeriod, period_wished
+from reports.rules import OF_OPEN_ORDERS, SCHEDULED_ONLY, Encoding, NoPeriod, period_wished
 from spapi.names import REPORT_TYPES, RESTRICTED_KINDS
 from spapi.paging import page_down, state_of
 from spapi.params import key_of, moment_of
@@ -25,10 +25,12 @@ KEPT = timedelta(days=90)
 NAMES = {
     "_GET_FLAT_FILE_ACTIONABLE_ORDER_DATA_": "GET_FLAT_FILE_ACTIONABLE_ORDER_DATA_SHIPPING",
     "_GET_FLAT_FILE_ORDERS_DATA_": "GET_FLAT_FILE_ORDER_REPORT_DATA_SHIPPING",
+    "_GET_ORDERS_DATA_": "GET_ORDER_REPORT_DATA_SHIPPING",
     "_GET_FLAT_FILE_ALL_ORDERS_DATA_BY_LAST_UPDATE_": "GET_FLAT_FILE_ALL_ORDERS_DATA_BY_LAST_UPDATE_GENERAL",
     "_GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_": "GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_GENERAL",
 }
 TYPES = {wire: REPORT_TYPES[later] for wire, later in NAMES.items()}
+REQUESTED = [wire for wire, kind in TYPES.items() if kind not in SCHEDULED_ONLY]
 TYPE_OF = {kind.value: wire for wire, kind in TYPES.items()}
 STATES = {
     "IN_QUEUE": "_SUBMITTED_",
@@ -71,9 +73,9 @@ def file_parts(report: "Report") -> list[Part]:
 def request_report(call: Call) -> list[Part]:
     """Order a report. The same signed request again gives the same answer and orders nothing (S-24)."""
     wire = call.text("ReportType", required=True)
-    if wire not in TYPES:
-        raise Problem(400, "InvalidReportType", f"ReportType: {wire[:60]} is not one of {', '.join(TYPES)}")
-    kind = TYPES[wire]
+    if wire not in REQUESTED:
+        raise Problem(400, "InvalidReportType", f"ReportType: {wire[:60]} is not one of {', '.join(REQUESTED)}")
+    kind, sales_channel = TYPES[wire], _shows_channel(call)
     try:
         period = period_wished(kind, call.moment("StartDate"), call.moment("EndDate"), now=call.now)
     except NoPeriod:
@@ -87,14 +89,20 @@ def request_report(call: Call) -> list[Part]:
             period=period,
             by=call.holder.actor,
             now=call.now,
+            sales_channel=sales_channel,
         )
         return {"report": report.pk}
 
     try:
-        answer = call.once([wire], act)
+        answer = call.once([wire, sales_channel], act)
     except TooLong:
         raise invalid("StartDate: a report covers a year at most") from None
     return [("ReportRequestInfo", request_parts(_report(call, answer["report"])))]
+
+
+def _shows_channel(call: Call) -> bool:
+    """Whether the options ask for the column of the sales channel; all others mean nothing here."""
+    return "showsaleschannel=true" in call.text("ReportOptions").casefold().replace(" ", "").split(";")
 
 
 def _report(call: Call, report_id: int) -> "Report":
@@ -280,5 +288,8 @@ def get_report(call: Call) -> Raw:
     document = report.document
     if document is None or document.forgotten_at is not None or not store().exists(document.name):
         raise Problem(404, "ReportNoLongerAvailable", f"Report {report.pk} is no longer available")
-    charset = "Shift_JIS" if report.encoding == Encoding.CP932 else "UTF-8"
-    return checked(b"".join(blocks_of(document.name)), f"text/plain;charset={charset}")
+    if report.is_xml:
+        kind = "text/xml;charset=UTF-8"
+    else:
+        kind = "text/plain;charset=" + ("Shift_JIS" if report.encoding == Encoding.CP932 else "UTF-8")
+    return checked_file(document.name, kind)

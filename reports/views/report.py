@@ -22,7 +22,8 @@ from reports import queries
 from reports.actions import AlreadyThere, add_columns, end_schedule, order_report, schedule_report
 from reports.forms import ColumnsForm, ReportForm, ScheduleForm
 from reports.layouts import OPTIONAL
-from reports.rules import Encoding, period_of
+from reports.rules import period_of
+from reports.wording import content_type_of
 
 REPORTS_SHOWN = 30
 
@@ -111,12 +112,11 @@ def download(request: ShopRequest, report_id: int) -> HttpResponseBase:
     report = queries.report_of_seller(request.membership.seller_id, report_id)
     if report is None or report.document is None or report.document.forgotten_at is not None:
         raise Http404
-    charset = "Windows-31J" if report.encoding == Encoding.CP932 else "UTF-8"
     day = timezone.localtime(report.ordered_at)
-    name = f"{report.kind.lower().replace('_', '-')}-{day:%Y%m%d-%H%M}-{report.pk}.txt"
+    name = f"{report.kind.lower().replace('_', '-')}-{day:%Y%m%d-%H%M}-{report.pk}.{'xml' if report.is_xml else 'txt'}"
     if not store().exists(report.document.name):
         raise Http404
-    answer = StreamingHttpResponse(blocks_of(report.document.name), content_type=f"text/plain;charset={charset}")
+    answer = StreamingHttpResponse(blocks_of(report.document.name), content_type=content_type_of(report))
     answer["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
 

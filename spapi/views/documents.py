@@ -4,9 +4,9 @@ No token is asked: the signature in the address is the permission. Errors are in
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from io import BytesIO
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from uuid import uuid4
 from xml.sax.saxutils import escape
 
@@ -19,13 +19,13 @@ from feeds import results
 from feeds.actions import LARGEST_FEED, NoBytes, TooLarge, receive
 from feeds.store import blocks_of, store
 from reports import queries as report_queries
-from reports.rules import Encoding
-from spapi.names import UPLOAD, read_feed_document_id, read_report_document_id
+from reports.wording import content_type_of
+from spapi.names import PACKED_FROM, PACKING, UPLOAD, read_feed_document_id, read_report_document_id
 from spapi.presigned import is_signed
 
 if TYPE_CHECKING:
     from feeds.models import Feed, FeedDocument
-    from reports.models import Report
+    from reports.models import ReportDocument
 
 GZIP = b"\x1f\x8b"
 # Kinds under which bytes are given back as they came; all others come back as plain bytes.
@@ -134,7 +134,7 @@ def _get(request: HttpRequest, name: str) -> HttpResponseBase:
     if key := read_report_document_id(name):
         report = report_queries.report_by_key(*key)
         if report is not None and report.document is not None and store().exists(report.document.name):
-            return _report(report)
+            return _report(request, report.document)
     if found := read_feed_document_id(name):
         document = feed_queries.document_by_key(found[0], found[1])
         feed = getattr(document, "feed", None) if document else None
@@ -145,11 +145,21 @@ def _get(request: HttpRequest, name: str) -> HttpResponseBase:
     raise _Refused(404, "NoSuchKey", "There is no such document.")
 
 
-def _report(report: "Report") -> StreamingHttpResponse:
-    charset = "Windows-31J" if report.encoding == Encoding.CP932 else "UTF-8"
-    return _streamed(
-        blocks_of(cast("str", report.document and report.document.name)), f"text/plain;charset={charset}"
-    )
+def _report(request: HttpRequest, document: "ReportDocument") -> StreamingHttpResponse:
+    blocks: Iterable[bytes] = blocks_of(document.name)
+    is_packed = document.size >= PACKED_FROM
+    answer = _streamed(_packed(blocks) if is_packed else blocks, content_type_of(document.report))
+    if is_packed and PACKING in request.META["QUERY_STRING"].split("&"):
+        answer["Content-Encoding"] = "gzip"
+    return answer
+
+
+def _packed(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes as gzip, block by block."""
+    packer = zlib.compressobj(wbits=zlib.MAX_WBITS | 16)
+    for block in blocks:
+        yield packer.compress(block)
+    yield packer.flush()
 
 
 def _kind_of(document: "FeedDocument") -> str:

@@ -1,5 +1,6 @@
 """Reports 2021-06-30: order reports ordered by software, asked after and taken (sp-api 6)."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +15,10 @@ from reports.rules import INTERVALS, Encoding, Every, NoPeriod, period_wished
 from spapi import params, problems
 from spapi.door import Answer, Call, by_method, operation
 from spapi.names import (
+    PACKED_FROM,
+    PACKING,
     REPORT_TYPES,
+    REQUESTED,
     RESTRICTED_KINDS,
     SCHEDULED,
     TYPE_OF_REPORT,
@@ -56,6 +60,11 @@ def report_shape(report: "Report") -> dict[str, Any]:
     return shape
 
 
+def shows_channel(options: Mapping[str, str]) -> bool:
+    """Whether a report's options ask for the column of the sales channel; all others mean nothing here."""
+    return options.get("ShowSalesChannel", "").casefold() == "true"
+
+
 class ReportSpecification(msgspec.Struct, rename="camel"):
     """The body of createReport."""
 
@@ -70,8 +79,8 @@ class ReportSpecification(msgspec.Struct, rename="camel"):
 def create_report(call: Call) -> Answer:
     """Order a report, in the encoding that this marketplace's reports have always had."""
     body = call.body(ReportSpecification)
-    if body.report_type not in REPORT_TYPES:
-        raise invalid(f"reportType: one of {', '.join(REPORT_TYPES)}.")
+    if body.report_type not in REQUESTED:
+        raise invalid(f"reportType: one of {', '.join(REQUESTED)}.")
     require_marketplace(body.marketplace_ids)
     kind = REPORT_TYPES[body.report_type]
     start = moment_of("dataStartTime", body.data_start_time) if body.data_start_time else None
@@ -84,6 +93,7 @@ def create_report(call: Call) -> Answer:
             period=period_wished(kind, start, end, now=call.now),
             by=call.holder.actor,
             now=call.now,
+            sales_channel=shows_channel(body.report_options),
         )
     except NoPeriod:
         raise invalid("dataEndTime: after dataStartTime, and not after now.") from None
@@ -142,9 +152,18 @@ def cancel(call: Call, report_id: str) -> dict[str, Any]:
     return {}
 
 
-@operation("getReportDocument", rate=0.0167, burst=15, scope=Scope.REPORTS)
+@operation(
+    "getReportDocument",
+    rate=0.0167,
+    burst=15,
+    scope=Scope.REPORTS,
+    query={"enableContentEncodingUrlHeader": params.TRUTH},
+)
 def get_report_document(call: Call, document_id: str) -> dict[str, Any]:
-    """Where a report can be taken for five minutes; one that names people needs a restricted token."""
+    """Where a report can be taken for five minutes; one that names people needs a restricted token.
+
+    Large ones are gzip, which the address announces to clients that unpack it by themselves if that is wished for.
+    """
     found = read_report_document_id(document_id)
     report = queries.report_of_document(call.seller_id, *found) if found else None
     if report is None:
@@ -154,8 +173,15 @@ def get_report_document(call: Call, document_id: str) -> dict[str, Any]:
             raise problems.denied("The document needs a restricted data token.")
         if not call.holder.has(Scope.ORDERS_READ):
             raise problems.denied(f"The keys do not allow {Scope.ORDERS_READ}.")
-    path = reverse("spapi:document", args=[document_id])
-    return {"reportDocumentId": document_id, "url": presigned("GET", path, now=call.now)}
+    shape = {
+        "reportDocumentId": document_id,
+        "url": presigned("GET", reverse("spapi:document", args=[document_id]), now=call.now),
+    }
+    if report.document is not None and report.document.size >= PACKED_FROM:
+        shape["compressionAlgorithm"] = "GZIP"
+        if call.query.truth("enableContentEncodingUrlHeader"):
+            shape["url"] += f"&{PACKING}"
+    return shape
 
 
 # --- timetables ---------------------------------------------------------------------------------------------
@@ -171,6 +197,7 @@ def schedule_shape(schedule: "ReportSchedule") -> dict[str, Any]:
         "reportType": TYPE_OF_REPORT[schedule.kind],
         "marketplaceIds": [settings.MARKETPLACE_ID],
         "period": schedule.interval or PERIODS[Every(schedule.every)],
+        **({"reportOptions": {"ShowSalesChannel": "true"}} if schedule.sales_channel else {}),
         "nextReportCreationTime": moment(schedule.next_at),
     }
 
@@ -204,6 +231,7 @@ def create_report_schedule(call: Call) -> Answer:
         first_at=moment_of("nextReportCreationTime", written) if written else None,
         by=call.holder.actor,
         now=call.now,
+        sales_channel=shows_channel(body.report_options),
     )
     return Answer({"reportScheduleId": str(schedule.pk)}, 201)
 

@@ -33,7 +33,10 @@ def _by(request: ShopRequest) -> dict[str, Any]:
 @sensitive_variables()
 @owner_page
 def webhooks(request: ShopRequest) -> HttpResponse:
-    """The shop's webhooks, and the form for one more; its secret is shown in answer to it, this one time."""
+    """The shop's webhooks and its software's queues, and the form for one more webhook.
+
+    Its secret is shown in answer to the form, this one time.
+    """
     shop = request.membership.seller
     form = WebhookForm(request.POST if request.method == "POST" else None)
     if form.is_bound and form.is_valid():
@@ -55,12 +58,14 @@ def webhooks(request: ShopRequest) -> HttpResponse:
     context = {
         "here": "settings",
         "form": form,
-        "webhooks": [
-            (each, [topic_words(topic) for topic in queries.topics_of(each)])
-            for each in queries.webhooks_of(shop.pk)
-        ],
+        "webhooks": _with_topics(queries.webhooks_of(shop.pk)),
+        "queues": _with_topics(queries.queues_of_shop(shop.pk)),
     }
     return render(request, "spapi/webhooks.html", context)
+
+
+def _with_topics(found: list[Any]) -> list[tuple[Any, list[str]]]:
+    return [(each, [topic_words(topic) for topic in queries.topics_of(each)]) for each in found]
 
 
 @sensitive_variables()

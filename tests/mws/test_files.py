@@ -4,14 +4,15 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import OperationalError
+from lxml import etree
 
 from accounts.rules import Scope
 from feeds.models import Feed
-from reports.actions import make_report
+from reports.actions import make_report, order_scheduled
 from reports.models import Report, ReportSchedule
 from tests.cast import Cast
 
-from .conftest import FEEDS, FLAT, NOW, ORDERS, Signer, error_of, signer_for, texts, xml_of
+from .conftest import FEEDS, FLAT, NOW, ORDERS, Signer, checksum, error_of, signer_for, texts, xml_of
 
 CANCELLATIONS, SHIPMENTS = (
     "_POST_FLAT_FILE_ORDER_ACKNOWLEDGEMENT_DATA_",
@@ -149,11 +150,36 @@ def test_a_report_that_names_people_also_needs_the_scope_for_orders(cast: Cast):
     signer = signer_for(cast.shop, cast.alice, scopes=[Scope.REPORTS])
     answer = signer.ask("/", "GetReport", ReportId=ordered(signer))
     assert answer.status_code == 200
-    assert answer.content.decode("cp932").startswith("amazon-order-id\t")
+    content = answer.getvalue()
+    assert content.decode("cp932").startswith("amazon-order-id\t")
+    assert answer["Content-MD5"] == checksum(content)
     assert error_of(signer.ask("/", "GetReport", ReportId=ordered(signer, ACTIONABLE))) == (
         403,
         "AccessToReportDenied",
     )
+
+
+def test_new_orders_as_xml_are_ordered_by_a_timetable_alone_and_taken_as_xml(cast: Cast, signer):
+    new = {"ReportType": "_GET_ORDERS_DATA_"}
+    assert error_of(signer.ask("/", "RequestReport", **new)) == (400, "InvalidReportType")
+    order = cast.order(1)
+    assert texts(signer.ask("/", "ManageReportSchedule", **new, Schedule="_15_MINUTES_"), "Count") == ["1"]
+    order_scheduled(now=NOW)
+    report = Report.objects.get()
+    make_report(report_id=report.pk, clock=lambda: NOW)
+    answer = signer.ask("/", "GetReport", ReportId=report.pk)
+    assert answer["Content-Type"] == "text/xml;charset=UTF-8"
+    assert etree.fromstring(answer.getvalue()).findtext(".//AmazonOrderID") == order.number
+    flat = {"ReportType": "_GET_FLAT_FILE_ORDERS_DATA_", "Schedule": "_1_HOUR_"}
+    assert texts(signer.ask("/", "ManageReportSchedule", **flat), "Count") == ["1"]
+    assert texts(signer.ask("/", "GetReportScheduleList"), "ReportType") == ["_GET_FLAT_FILE_ORDERS_DATA_"]
+
+
+def test_the_option_of_the_sales_channel_adds_its_column(cast: Cast, signer):
+    cast.order(1)
+    key = ordered(signer, ACTIONABLE, ReportOptions="ShowSalesChannel=true")
+    head = signer.ask("/", "GetReport", ReportId=key).getvalue().decode("cp932").partition("\r\n")[0]
+    assert "ship-country\tsales-channel\t" in head
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])

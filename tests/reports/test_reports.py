@@ -35,6 +35,7 @@ from reports.layouts import OPTIONAL, Layout, layout_of
 from reports.models import Report, ReportDocument, ReportSchedule
 from reports.rules import (
     INTERVALS,
+    SCHEDULED_ONLY,
     Encoding,
     Every,
     Kind,
@@ -91,9 +92,13 @@ def add(cast: Cast, *names: str) -> None:
 
 @pytest.mark.parametrize("kind", LAYOUTS)
 def test_columns_stand_in_the_order_of_the_wire_and_optional_ones_at_the_end(kind):
-    assert " ".join(layout_of(kind, []).headers) == LAYOUTS[kind]
+    assert head_of(kind, []) == LAYOUTS[kind]
     added = LAYOUTS[kind] if kind == Kind.CANCELLATIONS else f"{LAYOUTS[kind]} {ADDED}"
-    assert " ".join(layout_of(kind, ALL_COLUMNS).headers) == added
+    assert head_of(kind, ALL_COLUMNS) == added
+
+
+def head_of(kind: Kind, added: list[str]) -> str:
+    return layout_of(kind, added, merchant_id="A2").head.replace("\t", " ")
 
 
 def test_open_orders_are_listed_with_what_is_to_send(cast: Cast, made):
@@ -387,7 +392,6 @@ def test_an_interval_orders_open_orders_and_a_new_one_replaces_the_last(cast: Ca
     assert order_scheduled(now=LATER) == 1
     report = Report.objects.get()
     assert report.schedule == new
-    assert report.covers_until > LATER
     assert order_scheduled(now=LATER + timedelta(minutes=59)) == 0
     assert order_scheduled(now=LATER + timedelta(minutes=61)) == 1
     new.refresh_from_db()
@@ -465,14 +469,14 @@ def test_a_report_is_made_although_nobody_can_be_told_how_far_it_is(cast: Cast, 
 
 
 def test_a_report_whose_rows_take_too_long_to_count_is_made_without_a_percentage(cast: Cast, made, monkeypatch):
-    slow = Layout(["order-id"], "SELECT o.number FROM orders_order AS o", "SELECT count(pg_sleep(5))")
-    monkeypatch.setattr("reports.actions.layout_of", lambda kind, added: slow)
+    slow = Layout("order-id", "SELECT o.number FROM orders_order AS o", "SELECT count(pg_sleep(5))")
+    monkeypatch.setattr("reports.actions.layout_of", lambda kind, added, merchant_id: slow)
     monkeypatch.setattr("reports.actions.LONGEST_COUNT_MILLISECONDS", 10)
     cast.orders(3)
     assert len(rows_of(made(Kind.UNSHIPPED))) == 3
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", sorted(set(Kind) - SCHEDULED_ONLY))
 def test_as_many_rows_are_counted_as_are_written(cast: Cast, made, kind):
     seen = []
     order = cast.order(2, 1)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.test import Client
+from lxml import etree
 
 from cancellations.models import Cancellation
 from feeds.actions import forget_documents, run_feeds
@@ -22,6 +23,7 @@ FEEDS, REPORTS = "/feeds/2021-06-30", "/reports/2021-06-30"
 CANCEL = "POST_FLAT_FILE_ORDER_ACKNOWLEDGEMENT_DATA"
 ALL_ORDERS = "GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_GENERAL"
 ACTIONABLE = "GET_FLAT_FILE_ACTIONABLE_ORDER_DATA_SHIPPING"
+NEW_AS_XML = "GET_ORDER_REPORT_DATA_SHIPPING"
 
 
 @pytest.fixture(autouse=True)
@@ -296,10 +298,29 @@ def test_a_report_that_names_people_needs_a_restricted_token_for_this_file(cast:
     assert "recipient-name" in text
 
 
+@pytest.mark.parametrize("announced", [False, True], ids=["packed", "packed, and said so"])
+def test_a_large_report_is_packed_and_its_address_says_so_to_whoever_wishes(
+    cast: Cast, software, monkeypatch, announced: bool
+):
+    monkeypatch.setattr("spapi.views.documents.PACKED_FROM", 1)
+    monkeypatch.setattr("spapi.views.reports.PACKED_FROM", 1)
+    order = cast.order(1)
+    report_id = ordered(software)
+    make_report(report_id=int(report_id), clock=lambda: NOW)
+    name = software.get(f"{REPORTS}/reports/{report_id}").json()["reportDocumentId"]
+    wish = {"enableContentEncodingUrlHeader": "True"} if announced else {}
+    found = software.get(f"{REPORTS}/documents/{name}", **wish).json()
+    assert found["compressionAlgorithm"] == "GZIP"
+    file = Client().get(path_of(found["url"]))
+    assert file.get("Content-Encoding") == ("gzip" if announced else None)
+    assert order.number in gzip.decompress(b"".join(file.streaming_content)).decode("cp932")
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"reportType": "GET_MERCHANT_LISTINGS_ALL_DATA"},
+        {"reportType": NEW_AS_XML},
         {"marketplaceIds": []},
         {"dataStartTime": "2026-07-01"},
         {"dataStartTime": "2026-07-01T04:00:00Z", "dataEndTime": "2026-07-01T04:00:00Z"},
@@ -363,6 +384,36 @@ def test_a_timetable_is_made_listed_replaced_and_ended(cast: Cast, software, riv
     assert [each["reportScheduleId"] for each in made["reports"]] == [second["reportScheduleId"]]
     assert software.ask("DELETE", path).json() == {}
     assert error_of(software.ask("DELETE", path))[:2] == (404, "NotFound")
+
+
+def test_new_orders_come_as_xml_by_a_timetable_which_ends_that_of_the_table(cast: Cast, software):
+    flat = scheduled(software, reportType="GET_FLAT_FILE_ORDER_REPORT_DATA_SHIPPING").json()["reportScheduleId"]
+    order = cast.order(1)
+    made = scheduled(software, reportType=NEW_AS_XML).json()["reportScheduleId"]
+    assert software.get(f"{REPORTS}/schedules/{flat}").status_code == 404
+    order_scheduled(now=NOW)
+    report = Report.objects.get()
+    make_report(report_id=report.pk, clock=lambda: NOW)
+    shape = software.get(f"{REPORTS}/reports/{report.pk}").json()
+    assert (shape["reportType"], shape["reportScheduleId"]) == (NEW_AS_XML, made)
+    path = f"{REPORTS}/documents/{shape['reportDocumentId']}"
+    assert error_of(software.get(path))[0] == 403
+    asked = {"restrictedResources": [{"method": "GET", "path": path}]}
+    token = software.ask("POST", "/tokens/2021-03-01/restrictedDataToken", asked).json()["restrictedDataToken"]
+    file = Client().get(path_of(software.ask("GET", path, token=token).json()["url"]))
+    assert file["Content-Type"] == "text/xml;charset=UTF-8"
+    assert etree.fromstring(b"".join(file.streaming_content)).findtext(".//AmazonOrderID") == order.number
+
+
+def test_the_option_of_the_sales_channel_is_kept_with_report_and_timetable(software):
+    options = {"reportOptions": {"ShowSalesChannel": "true", "custom": "true"}}
+    ordered(software, ACTIONABLE, **options)
+    assert Report.objects.get().columns == ["sales_channel"]
+    made = scheduled(software, **options).json()["reportScheduleId"]
+    shape = software.get(f"{REPORTS}/schedules/{made}").json()
+    assert shape["reportOptions"] == {"ShowSalesChannel": "true"}
+    order_scheduled(now=NOW)
+    assert Report.objects.latest("pk").columns == ["sales_channel"]
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def models_if_there() -> dict[str, dict]:
 
 
 def read_models() -> dict[str, dict]:
-    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in MODELS.glob("*.json")}
+    return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(MODELS.glob("*.json"))}
 
 
 @pytest.fixture(scope="module")

@@ -124,6 +124,9 @@ def test_filters_narrow_and_an_empty_list_is_no_error(cast: Cast, software):
     assert listed(software, AmazonOrderIds=f"{gone.number},250-0000000-0000000") == [gone.number]
     assert listed(software, CreatedAfter=LONG_AGO, SellerOrderId=open_.number) == [open_.number]
     assert listed(software, CreatedAfter=LONG_AGO, ElectronicInvoiceStatuses="Accepted") == []
+    # No order promises a day of delivery: nothing is before or after one.
+    for name in ("EarliestDeliveryDateBefore", "LatestDeliveryDateAfter"):
+        assert listed(software, CreatedAfter=LONG_AGO, **{name: iso(NOW)}) == []
 
 
 def test_what_clients_add_to_every_request_is_ignored(cast: Cast, software):
@@ -157,6 +160,7 @@ def test_what_clients_add_to_every_request_is_ignored(cast: Cast, software):
         {"CreatedAfter": LONG_AGO, "OrderStatuses": "status__in"},
         {"CreatedAfter": LONG_AGO, "FulfillmentChannels": "'; DROP TABLE orders_order; --"},
         {"CreatedAfter": LONG_AGO, "IsISPU": "maybe"},
+        {"CreatedAfter": LONG_AGO, "EarliestDeliveryDateAfter": "tomorrow"},
         {"CreatedAfter": LONG_AGO, "BuyerEmail": "\x00"},
         {"CreatedAfter": LONG_AGO, "SellerOrderId": "1", "OrderStatuses": "Unshipped"},
         {"AmazonOrderIds": ",".join(f"250-0000000-{number:07}" for number in range(51))},
