@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.queries import membership_of
 from messaging.queries import unread_of_buyer, unread_of_seller
-from metrics.queries import rate_at
+from metrics.queries import rate_shown
 from orders.lists import open_requests_count
 
 
@@ -36,6 +36,6 @@ def portal(request):
             )
         ),
         # Pages that count it with something else give their own.
-        "rate": SimpleLazyObject(lambda: rate_at(membership.seller_id, timezone.now())),
+        "rate": SimpleLazyObject(lambda: rate_shown(membership.seller_id, timezone.now())),
         "act_key": uuid4().hex,
     }

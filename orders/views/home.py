@@ -37,13 +37,13 @@ def home(request: ShopRequest) -> HttpResponse:
     now = timezone.now()
     seller_id = request.membership.seller_id
     rules = rules_at(now)
-    parts = parts_of_rate(window_at(now, rules))
+    parts = parts_of_rate(seller_id, window_at(now, rules))
     counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id)}, also=parts)
     asked, due = _rows(request, lists.Wish(requested=True), now), _rows(request, lists.Wish(due=True), now)
     # An order that is about to be cancelled is late as well: it is shown once, where it hurts more.
     late = _rows(request, lists.Wish(only_late=True), now)
     standings = standings_of([*asked, *due, *late], may_act=request.membership.may_act, rules=rules)
-    rate = standing_from(counts, at=now, rules=rules)
+    rate = standing_from(seller_id, counts, at=now, rules=rules)
     forecast = forecast_of(rate, seller_id) if counts["due"] else None
     before = last_visit(request)
     news = news_of_seller(seller_id, since=before or now - FIRST_LOOK_BACK, limit=NEWS_ROWS)

@@ -56,7 +56,7 @@ def orders(request: ShopRequest) -> HttpResponse:
         [row.order.pk for row in rows if row.request and not row.request.seen_at],
         now,
     )
-    parts = parts_of_rate(window_at(now, rules))
+    parts = parts_of_rate(seller_id, window_at(now, rules))
     counts = lists.counts_of_seller(seller_id, now=now, besides={"unread": unread_threads(seller_id)}, also=parts)
     return render(
         request,
@@ -66,7 +66,7 @@ def orders(request: ShopRequest) -> HttpResponse:
             "now": now,
             "waiting": counts["requested"],
             "unread": counts["unread"],
-            "rate": standing_from(counts, at=now, rules=rules),
+            "rate": standing_from(seller_id, counts, at=now, rules=rules),
             "counts": counts,
             "tabs": [
                 ("", _("すべて"), 0),

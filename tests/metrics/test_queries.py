@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.cache import cache
 
 from cancellations.models import Cancellation, PolicyVersion
 from cancellations.policy import Reason
@@ -18,7 +19,7 @@ from orders.models import Order
 from orders.queries import local_day
 from tests import factories
 from tests.books import counted_statements, offences
-from tests.cast import LATER
+from tests.cast import LATER, Cast
 from tests.factories import NOON
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_mails")]
@@ -64,11 +65,31 @@ def test_every_way_of_reading_the_rate_says_what_a_recount_says(a_busy_fortnight
         expected = recounted(shop, at)
         standing = rate_at(shop.pk, at)
         assert standing.rate == expected
-        counts = counts_of_seller(shop.pk, now=at, also=queries.parts_of_rate(standing.window))
-        assert queries.standing_from(counts, at=at, rules=standing.rules).rate == expected
+        counts = counts_of_seller(shop.pk, now=at, also=queries.parts_of_rate(shop.pk, standing.window))
+        assert queries.standing_from(shop.pk, counts, at=at, rules=standing.rules).rate == expected
+        assert queries.rate_shown(shop.pk, at) == standing
         assert lists.counting_rows(shop.pk, standing.window).values("order").distinct().count() == expected.counted
         seen.add(expected)
     assert len(seen) > 10
+
+
+def test_pages_of_a_large_shop_count_its_orders_once_a_minute_and_what_counts_against_them_each_time(
+    cast: Cast, monkeypatch, time_machine
+):
+    monkeypatch.setattr(queries, "KEPT_FROM", 2)
+    time_machine.move_to(LATER, tick=False)
+    cache.clear()
+    first = cast.order(1)
+    assert queries.rate_shown(cast.shop.pk, LATER).rate == Rate(0, 1)
+    cast.order(1)
+    assert queries.rate_shown(cast.shop.pk, LATER).rate == Rate(0, 2), "a small shop's are counted each time"
+    cast.order(1)
+    cast.cancel(first, Reason.NO_INVENTORY, now=LATER - timedelta(seconds=1))
+    assert queries.rate_shown(cast.shop.pk, LATER).rate == Rate(1, 2)
+    assert rate_at(cast.shop.pk, LATER).rate == Rate(1, 3), "what is decided reads all"
+    time_machine.move_to(LATER + timedelta(seconds=61), tick=False)
+    assert queries.rate_shown(cast.shop.pk, LATER + timedelta(seconds=61)).rate == Rate(1, 3)
+    cache.clear()
 
 
 def test_a_rate_costs_one_statement_besides_the_policy(a_busy_fortnight):
