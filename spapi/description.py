@@ -88,6 +88,7 @@ _TOKEN = {
             "200": {"description": "A token for an hour."},
             "400": {"description": "The grant, or a parameter, cannot be taken."},
             "401": {"description": "No such client, or none of its secrets."},
+            "503": {"description": "Too many tokens; `Retry-After` says how many seconds to wait."},
         },
     }
 }

@@ -7,6 +7,7 @@ Redis keeps the buckets and moves them in one atomic script. Without Redis each 
 limit is then looser by the number of processes, and nothing stops.
 """
 
+import hashlib
 import logging
 import time
 from dataclasses import dataclass
@@ -69,6 +70,11 @@ class Buckets:
             return taken
         shared = Limit(limit.rate * SHARES_OF_SHOP, limit.burst * SHARES_OF_SHOP)
         return Taken(self._take(f"{seller_id}:{name}", shared, now).wait, taken.left)
+
+    def take_of(self, caller: str, name: str, limit: Limit, *, now: datetime) -> Taken:
+        """Take one for whoever is not known yet, by what they say of themselves and where they ask from."""
+        digest = hashlib.sha256(caller.encode(errors="replace")).hexdigest()
+        return self._take(f"{name}:{digest}", limit, now)
 
     def _take(self, key: str, limit: Limit, now: datetime) -> Taken:
         if time.monotonic() >= self.quiet_until:

@@ -1,10 +1,12 @@
 """Tokens: for keys at the token endpoint, and restricted ones that show the buyer's data (sp-api 2, 7)."""
 
+import math
 import re
 from typing import Any
 from uuid import uuid4
 
 import msgspec
+from django.conf import settings
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -21,6 +23,7 @@ from accounts.tokens import (
     without_seller,
 )
 from spapi.door import Call, by_method, operation, read_body
+from spapi.limits import Limit, buckets
 from spapi.problems import Problem
 
 SCOPES = frozenset(
@@ -32,6 +35,8 @@ SCOPES = frozenset(
 )
 # Ways to ask for a token, and the parameter that each needs beside the client's own.
 NEEDED = {"refresh_token": "refresh_token", "client_credentials": "scope", "authorization_code": "code"}
+# For each client and address.
+PATIENCE = Limit(rate=1, burst=60)
 SECONDS = int(GOOD_FOR.total_seconds())
 INVALID_GRANT = (
     "The request has an invalid grant parameter : {}. User may have revoked or didn't grant the permission."
@@ -41,9 +46,9 @@ INVALID_GRANT = (
 class _Refused(Exception):
     """The token endpoint's own error envelope (sp-api 2)."""
 
-    def __init__(self, status: int, error: str, description: str) -> None:
+    def __init__(self, status: int, error: str, description: str, wait: int = 0) -> None:
         super().__init__(error)
-        self.status, self.error, self.description = status, error, description
+        self.status, self.error, self.description, self.wait = status, error, description, wait
 
 
 @csrf_exempt
@@ -58,19 +63,32 @@ def token(request: HttpRequest) -> HttpResponse:
             given = _given(request)
         except SuspiciousOperation:
             raise _Refused(400, "invalid_request", "The body is too large.") from None
-        body, status = _granted(given), 200
+        _require_patience(request, given)
+        body, status, wait = _granted(given), 200, 0
     except _Refused as refused:
         body = {
             "error": refused.error,
             "error_description": refused.description,
             "request_id": getattr(request, "id", "") or str(uuid4()),
         }
-        status = refused.status
+        status, wait = refused.status, refused.wait
     response = HttpResponse(msgspec.json.encode(body), status=status, content_type="application/json")
     response["Cache-Control"], response["Pragma"] = "no-store", "no-cache"
     if status == 405:
         response["Allow"] = "POST"
+    if wait:
+        response["Retry-After"] = str(wait)
     return response
+
+
+def _require_patience(request: HttpRequest, given: dict[str, str]) -> None:
+    """A token is good for an hour: nobody needs one every second for long."""
+    if not settings.SPAPI_RATE_LIMITS:
+        return
+    caller = f"{given.get('client_id', '')} {request.META['REMOTE_ADDR']}"
+    wait = buckets.take_of(caller, "token", PATIENCE, now=timezone.now()).wait
+    if wait:
+        raise _Refused(503, "temporarily_unavailable", "Too many requests for tokens.", math.ceil(wait))
 
 
 def _given(request: HttpRequest) -> dict[str, str]:

@@ -8,6 +8,7 @@ from spapi import limits
 from tests.cast import Cast
 
 from .conftest import Software, error_of, software_of
+from .test_tokens import asked, grant
 
 ACCOUNT, PARTICIPATIONS = "/sellers/v1/account", "/sellers/v1/marketplaceParticipations"
 BURST = 15
@@ -29,6 +30,7 @@ def either_way(request, monkeypatch) -> None:
 
         monkeypatch.setattr(limits, "_script", away)
     monkeypatch.setattr("spapi.door.buckets", own)
+    monkeypatch.setattr("spapi.views.tokens.buckets", own)
 
 
 def drained(software: Software, path: str = ACCOUNT) -> int:
@@ -63,3 +65,16 @@ def test_a_bucket_fills_again_with_time(software, clock):
     drained(software)
     clock.shift(1 / 0.016 + 1)
     assert drained(software) == 1
+
+
+@pytest.mark.usefixtures("either_way")
+def test_a_client_at_an_address_gets_sixty_tokens_at_once_then_one_a_second(software, rival, clock):
+    given = [asked(grant(software)) for _ in range(60)]
+    assert {answer.status_code for answer in given} == {200}
+    late = asked(grant(software))
+    assert (late.status_code, late.json()["error"], late["Retry-After"]) == (503, "temporarily_unavailable", "1")
+    assert asked(grant(rival)).status_code == 200, "another client is not kept waiting"
+    wrong = asked(grant(software, client_secret="wrong"))
+    assert wrong.status_code == 503, "nobody finds out by trying"
+    clock.shift(1)
+    assert asked(grant(software)).status_code == 200
