@@ -175,7 +175,7 @@ def _kept_as(seller_id: int, window: Window) -> str:
 
 
 def rate_shown(seller_id: int, now: datetime) -> Standing:
-    """The rate that every page of a shop shows: the present one, at a cost that does not grow with the shop.
+    """The rate that every page of a shop shows: the present one, with a large shop's orders as of the last minute.
 
     Whatever is decided or told goes by `rate_at`. One statement, and one for the policy.
     """

@@ -59,9 +59,10 @@ def checked(content: bytes, content_type: str) -> Raw:
     return Raw([content], content_type, {"Content-MD5": checksum([content])})
 
 
-def checked_file(name: str, content_type: str) -> Raw:
+def checked_file(name: str, size: int, content_type: str) -> Raw:
     """A stored file of any size with its checksum: read twice, and never held whole."""
-    return Raw(blocks_of(name), content_type, {"Content-MD5": checksum(blocks_of(name))})
+    headers = {"Content-MD5": checksum(blocks_of(name)), "Content-Length": f"{size}"}
+    return Raw(blocks_of(name), content_type, headers)
 
 
 def checksum(blocks: Iterable[bytes]) -> str:

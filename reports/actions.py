@@ -30,16 +30,18 @@ from events.actions import Entry, audit, record
 from events.queries import alone
 from feeds.store import forget_strays, store
 from orders.queries import local_day, zone
+from orders.rules import FINAL_STATUSES
 
 from . import queries
-from .layouts import OPTIONAL, SALES_CHANNEL, layout_of
-from .models import Report, ReportColumns, ReportDocument, ReportSchedule
+from .layouts import LIST_NEW, OPTIONAL, SALES_CHANNEL, layout_of
+from .models import ListedOrder, Report, ReportColumns, ReportDocument, ReportSchedule
 from .rules import (
     MOST_DAYS,
     OF_NEW_ORDERS,
     OF_OPEN_ORDERS,
     OF_SOFTWARE,
     SCHEDULED_ONLY,
+    WITH_CHANNEL,
     Encoding,
     Every,
     Kind,
@@ -47,7 +49,6 @@ from .rules import (
     next_after_interval,
     next_run,
     period_of_run,
-    period_since,
 )
 
 logger = logging.getLogger(__name__)
@@ -108,6 +109,7 @@ def _order(
     sales_channel: bool,
     now: datetime,
 ) -> Report:
+    sales_channel = sales_channel and kind in WITH_CHANNEL
     added = [name for name, is_added in queries.columns_of(seller_id).items() if is_added]
     with transaction.atomic():
         report = Report.objects.create(
@@ -115,6 +117,7 @@ def _order(
             kind=kind,
             encoding=encoding,
             columns=[*added, *([SALES_CHANNEL] if sales_channel else [])],
+            only_new=schedule is not None and schedule.every == Every.INTERVAL and kind in OF_NEW_ORDERS,
             covers_from=period.start,
             covers_until=period.end,
             schedule=schedule,
@@ -190,6 +193,8 @@ def give_up(*, report_id: int, now: datetime) -> None:
         report = queries.report_by_id(report_id)
         unfinished = Report.objects.filter(pk=report_id, state__in=queries.UNFINISHED)
         if unfinished.update(state=Report.State.FATAL, finished_at=now):
+            # What it would have listed is the next one's.
+            ListedOrder.objects.filter(report_id=report_id).delete()
             _record_end(report, Report.State.FATAL, now)
 
 
@@ -206,10 +211,16 @@ def _record_end(report: Report, state: str, now: datetime, by: Actor = MAKER) ->
 
 
 def write(report: Report, file: IO[bytes], *, now: datetime) -> int:
-    """Write a report's head and rows into a file as the database gives them; return how many rows there are."""
-    layout = layout_of(Kind(report.kind), report.columns, merchant_id=report.seller.merchant_id)
+    """Write a report's head and rows into a file as the database gives them; return how many rows there are.
+
+    One of new orders first notes which orders it lists; made anew after an interruption it lists those again.
+    """
+    layout = layout_of(
+        Kind(report.kind), report.columns, merchant_id=report.seller.merchant_id, only_new=report.only_new
+    )
     given: dict[str, Any] = {
         "seller": report.seller_id,
+        "report": report.pk,
         "start": report.covers_from,
         "end": report.covers_until,
         "now": now,
@@ -217,6 +228,10 @@ def write(report: Report, file: IO[bytes], *, now: datetime) -> int:
         "zone": zone().key,
         "second_warning_days": rules_at(now).second_warning_days,
     }
+    if report.only_new:
+        # In a transaction of its own: the rows refer to orders, which nobody could lock while it lasts.
+        with connection.cursor() as cursor:
+            cursor.execute(LIST_NEW, given)
     with _in_zone(zone().key), connection.cursor() as cursor, closing(_Progress(report.pk)) as progress:
         progress.expected = _count(layout.count, given)
         sink = _Sink(file, Encoding(report.encoding), progress)
@@ -359,7 +374,7 @@ def schedule_after_interval(
             every=Every.INTERVAL,
             hour=None,
             interval=interval,
-            sales_channel=sales_channel,
+            sales_channel=sales_channel and kind in WITH_CHANNEL,
             next_at=first_at or now,
             made_by_id=by.user_id,
             made_at=now,
@@ -393,29 +408,16 @@ def order_scheduled(*, now: datetime) -> int:
         with transaction.atomic():
             due = queries.lock_due_schedules(now, limit=AT_ONCE)
             for each in due:
+                every, kind = Every(each.every), Kind(each.kind)
                 if acts_for(user_id=each.made_by_id, seller_id=each.seller_id):
-                    _order(
-                        each.seller_id,
-                        Kind(each.kind),
-                        Encoding(each.encoding),
-                        _period_of(each, now),
-                        each.made_by_id,
-                        each,
-                        each.sales_channel,
-                        now,
-                    )
+                    period = period_of_run(kind, every, each.next_at, zone(), now=now)
+                    whose, encoding = each.made_by_id, Encoding(each.encoding)
+                    _order(each.seller_id, kind, encoding, period, whose, each, each.sales_channel, now)
                     ordered += 1
                 each.next_at = _next_run(each, now)
             ReportSchedule.objects.bulk_update(due, ["next_at"])
         if len(due) < AT_ONCE:
             return ordered
-
-
-def _period_of(schedule: ReportSchedule, now: datetime) -> Period:
-    every, kind = Every(schedule.every), Kind(schedule.kind)
-    if every == Every.INTERVAL and kind in OF_NEW_ORDERS:
-        return period_since(queries.covered_until(schedule.pk), now=now)
-    return period_of_run(kind, every, schedule.next_at, zone(), now=now)
 
 
 def _next_run(schedule: ReportSchedule, now: datetime) -> datetime:
@@ -473,4 +475,5 @@ def forget_documents(*, now: datetime) -> int:
     with transaction.atomic():
         Report.objects.filter(ordered_at__lt=long_ago).exclude(state__in=queries.UNFINISHED).delete()
         ReportDocument.objects.filter(created_at__lt=long_ago, report=None, forgotten_at__isnull=False).delete()
+        ListedOrder.objects.filter(report=None, order__status__in=FINAL_STATUSES).delete()
     return count

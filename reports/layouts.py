@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from orders.rules import WHOLE_CURRENCIES
 
-from .rules import OF_OPEN_ORDERS, Kind
+from .rules import Kind
 
 # Optional columns by their switch, in the order in which layouts append them.
 OPTIONAL = {
@@ -245,28 +245,30 @@ _ENVELOPE = (
 
 
 def _words(value: str) -> str:
-    """Text of an element, which PostgreSQL escapes; signs that XML does not have become blanks."""
-    return f"regexp_replace({value}, E'[\\x01-\\x1f\\ufffe\\uffff]', ' ', 'g')"
+    """Text as XML writes it; signs that XML does not have become blanks."""
+    clean = f"regexp_replace({value}, E'[\\x01-\\x1f\\ufffe\\uffff]', ' ', 'g')"
+    return f"replace(replace(replace({clean}, '&', '&amp;'), '<', '&lt;'), '>', '&gt;')"
 
 
+# As text, since not every PostgreSQL is built with its own functions for XML.
 def _element(name: str, *content: str) -> str:
-    return f'xmlelement(name "{name}", {", ".join(content)})'
+    """An element of what stands in it; without its content, nothing."""
+    return f"('<{name}>' || {' || '.join(content)} || '</{name}>')"
 
 
 def _elements(**texts: str) -> str:
     """Elements one after the other, those without a value left out."""
-    named = [f'{value} AS "{name}"' for name, value in texts.items()]
-    return f"xmlforest({', '.join(named)})"
+    return " || ".join(f"coalesce({_element(name, value)}, '')" for name, value in texts.items())
 
 
 def _amount(value: str) -> str:
-    return f'xmlelement(name "Amount", xmlattributes(o.currency AS "currency"), {value})'
+    return f"""('<Amount currency="' || o.currency || '">' || {value} || '</Amount>')"""
 
 
 def _component(kind: str, value: str) -> str:
     """One part of a price, left out if nobody knows it."""
-    component = _element("Component", _elements(Type=f"'{kind}'"), _amount(value))
-    return f"CASE WHEN {value} IS NOT NULL THEN {component} END"
+    named = _elements(Type=f"'{kind}'")
+    return f"coalesce({_element('Component', named, _amount(value))}, '')"
 
 
 _PRICES = {
@@ -287,7 +289,7 @@ _ITEM = _element(
 )
 _SERVICES = "('Standard', 'Expedited', 'Scheduled', 'NextDay', 'SecondDay', 'Next', 'Second', 'Priority')"
 _BILLED = _elements(
-    BuyerEmailAddress="coalesce(b.email, '')",
+    BuyerEmailAddress=f"coalesce({_words('b.email')}, '')",
     BuyerName=f"coalesce({_words('b.name')}, '')",
     BuyerPhoneNumber=f"nullif({_words('r.phone')}, '')",
 )
@@ -299,7 +301,7 @@ _SENT_TO = _elements(
     City=f"nullif({_words('r.city')}, '')",
     StateOrRegion=f"nullif({_words('r.state')}, '')",
     PostalCode=f"nullif({_words('r.postal_code')}, '')",
-    CountryCode="coalesce(nullif(r.country, ''), 'JP')",
+    CountryCode=f"coalesce(nullif({_words('r.country')}, ''), 'JP')",
     PhoneNumber=f"nullif({_words('r.phone')}, '')",
 )
 _ORDER_REPORT = _element(
@@ -325,23 +327,35 @@ _ORDER_REPORT = _element(
     _elements(IsPrime="'false'"),
     "sent.items",
 )
-_NEW = (
-    f"{_OF_SHOP.format(column='payment_verified_at')} AND {_IS_OPEN} AND o.fulfillment_channel = 'SELLER'"
-    " AND EXISTS (SELECT FROM orders_orderitem AS i WHERE i.order_id = o.id"
+# Orders that the shop can send and that no report of new orders has listed; this one lists them from now on. Those that
+# somebody acts on just now are the next one's, so that neither waits for the other.
+LIST_NEW = f"""
+    INSERT INTO reports_listedorder (order_id, report_id)
+    SELECT o.id, %(report)s FROM orders_order AS o
+    WHERE o.seller_id = %(seller)s AND {_IS_OPEN} AND NOT o.on_hold AND o.fulfillment_channel = 'SELLER'
+      AND NOT EXISTS (SELECT FROM reports_listedorder AS l WHERE l.order_id = o.id)
+    FOR KEY SHARE OF o SKIP LOCKED
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608 - made of constants
+_LISTED = " JOIN reports_listedorder AS l ON l.order_id = o.id AND l.report_id = %(report)s"
+_STILL_TO_SEND = (
+    f"{_IS_OPEN} AND EXISTS (SELECT FROM orders_orderitem AS i WHERE i.order_id = o.id"
     " AND i.quantity_shipped + i.quantity_cancelled < i.quantity_ordered)"
 )
 # The wire has no element for the buyer's request: free pairs say it, of which an order may have ten; that an item is
 # asked for matters more than why (flat-files 2.3).
 _MESSAGES = f"""
-    SELECT {_element("Message", _elements(MessageID="row_number() OVER latest"), _ORDER_REPORT)}::text
-    FROM orders_order AS o {_PEOPLE}
+    SELECT {_element("Message", _elements(MessageID="(row_number() OVER latest)::text"), _ORDER_REPORT)}
+    FROM orders_order AS o {_LISTED} {_PEOPLE}
     CROSS JOIN LATERAL (
-        SELECT xmlagg({_ITEM} ORDER BY i.id) AS items FROM orders_orderitem AS i
+        SELECT string_agg({_ITEM}, '' ORDER BY i.id) AS items FROM orders_orderitem AS i
         WHERE i.order_id = o.id AND i.quantity_shipped + i.quantity_cancelled < i.quantity_ordered
     ) AS sent
     CROSS JOIN LATERAL (
-        SELECT xmlagg({_element("CustomerOrderInfo", _elements(Type="pair.name", Value="pair.value"))}
-                      ORDER BY pair.place, pair.name) AS pairs
+        SELECT coalesce(string_agg(
+            {_element("CustomerOrderInfo", _elements(Type="pair.name", Value="pair.value"))},
+            '' ORDER BY pair.place, pair.name
+        ), '') AS pairs
         FROM (
             SELECT told.place, told.name || '.' || i.item_id AS name, told.value
             FROM orders_orderitem AS i {_REQUESTED}
@@ -352,9 +366,9 @@ _MESSAGES = f"""
             WHERE i.order_id = o.id AND f.reason_label IS NOT NULL ORDER BY 1, 2 LIMIT 10
         ) AS pair
     ) AS asked
-    {_NEW} WINDOW latest AS (ORDER BY o.payment_verified_at, o.id) ORDER BY o.payment_verified_at, o.id
+    WHERE {_STILL_TO_SEND} WINDOW latest AS (ORDER BY o.placed_at, o.id) ORDER BY o.placed_at, o.id
 """  # noqa: S608 - made of constants
-_COUNT_MESSAGES = f"SELECT count(*) FROM orders_order AS o {_NEW}"  # noqa: S608 - as above
+_COUNT_MESSAGES = f"SELECT count(*) FROM orders_order AS o {_LISTED} WHERE {_STILL_TO_SEND}"  # noqa: S608 - as above
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,26 +381,27 @@ class Layout:
     foot: str = ""
 
 
-def layout_of(kind: Kind, added: Sequence[str], *, merchant_id: str) -> Layout:
+def layout_of(kind: Kind, added: Sequence[str], *, merchant_id: str, only_new: bool = False) -> Layout:
     """How a report of this kind is written, with the columns that the shop of this id has added.
 
-    The statements take `seller`, `start`, `end`, `now`, `today`, `zone` and `second_warning_days`.
+    `only_new`: of the orders that `LIST_NEW` has noted for it. The statements take `seller`, `report`, `start`, `end`,
+    `now`, `today`, `zone` and `second_warning_days`.
     """
     if kind == Kind.CANCELLATIONS:
         return _layout(_CANCELLATIONS, _CANCELLED, _CANCELLED_ORDER, counted=_CANCELLED)
     if kind == Kind.UNSHIPPED_XML:
         return Layout(_ENVELOPE.format(merchant_id=merchant_id), _MESSAGES, _COUNT_MESSAGES, "</AmazonEnvelope>")
     columns, column, more = {
-        Kind.UNSHIPPED: (_UNSHIPPED, "payment_verified_at", _TO_SEND),
+        Kind.UNSHIPPED: (_UNSHIPPED, "placed_at", _TO_SEND),
         Kind.ACTIONABLE: (_ACTIONABLE, "placed_at", _TO_SEND),
         Kind.ALL_BY_ORDER_DATE: (_ALL_ORDERS, "placed_at", ""),
         Kind.ALL_BY_LAST_UPDATE: (_ALL_ORDERS, "last_updated_at", ""),
     }[kind]
-    if SALES_CHANNEL in added and kind in OF_OPEN_ORDERS:
+    if SALES_CHANNEL in added:
         columns = _behind(columns, "ship-country", {"sales-channel": _CHANNEL})
     optional = {OPTIONAL[name]: _OPTIONAL_CELLS[name] for name in OPTIONAL if name in added}
     requested = _REQUESTED if {"buyer_requested", "request_reason"} & set(added) else ""
-    which = _OF_SHOP.format(column=column) + more
+    which = f"{_LISTED} WHERE true{more}" if only_new else _OF_SHOP.format(column=column) + more
     source = _ORDERS + _PEOPLE + requested + which
     return _layout({**columns, **optional}, source, f" ORDER BY o.{column}, o.id, i.id", counted=_ORDERS + which)
 

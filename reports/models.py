@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Seller
+from orders.models import Order
 
 from . import rules
 
@@ -132,6 +133,8 @@ class Report(models.Model):
     encoding = models.CharField(_("文字コード"), max_length=10, choices=Encodings, default=Encodings.UTF_8)
     # The added columns as they were when the report was ordered (domain 13).
     columns = models.JSONField(_("追加した項目"), default=list)
+    # Whether it lists only orders that no such report listed before.
+    only_new = models.BooleanField(_("新しい注文だけ"), default=False)
     covers_from = models.DateTimeField(_("期間の開始"))
     covers_until = models.DateTimeField(_("期間の終了"))
     state = models.CharField(_("状態"), max_length=12, choices=State, default=State.IN_QUEUE)
@@ -178,6 +181,21 @@ class Report(models.Model):
     def is_xml(self) -> bool:
         """Whether its file is XML rather than a table."""
         return self.kind == rules.Kind.UNSHIPPED_XML
+
+
+class ListedOrder(models.Model):
+    """An order that a report of new orders has listed: no other lists it again (flat-files 2.2)."""
+
+    order = models.OneToOneField(Order, models.CASCADE, primary_key=True, related_name="+", verbose_name=_("注文"))
+    report = models.ForeignKey(
+        Report, models.SET_NULL, null=True, related_name="listed", verbose_name=_("注文レポート")
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("レポートに載せた注文")
+
+    def __str__(self) -> str:
+        return f"{self.order}"
 
 
 class ReportColumns(models.Model):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 
 from .layouts import OPTIONAL
 from .models import Report, ReportColumns, ReportDocument, ReportSchedule
@@ -100,14 +100,6 @@ def schedules_of(seller_id: int) -> list[ReportSchedule]:
 def schedule_of_seller(seller_id: int, schedule_id: int) -> ReportSchedule | None:
     """One timetable of the shop; None for unknown and for another shop's."""
     return ReportSchedule.objects.filter(seller_id=seller_id, pk=schedule_id).first()
-
-
-def covered_until(schedule_id: int) -> datetime | None:
-    """Until when the reports of a timetable cover everything; those that came to nothing cover nothing."""
-    found = Report.objects.filter(schedule_id=schedule_id).exclude(
-        state__in=[Report.State.FATAL, Report.State.CANCELLED]
-    )
-    return found.aggregate(last=Max("covers_until"))["last"]
 
 
 def lock_due_schedules(now: datetime, *, limit: int) -> list[ReportSchedule]:

@@ -65,14 +65,14 @@ DAYS_BACK = {Every.DAY: 1, Every.WEEK: 7}
 # Reports of open orders that a timetable orders look back further: what is not sent stays in them.
 OPEN_DAYS_BACK = 60
 OF_OPEN_ORDERS = frozenset({Kind.UNSHIPPED, Kind.UNSHIPPED_XML, Kind.ACTIONABLE})
-# Of new orders: software has one of them ordered after an interval, and each run lists what the one before did not.
+# Of new orders: software has one of them ordered after an interval; each order is listed by one run (flat-files 2.2).
 OF_NEW_ORDERS = frozenset({Kind.UNSHIPPED, Kind.UNSHIPPED_XML})
 # What software may order, too; the last one is of the page alone.
 OF_SOFTWARE = frozenset(Kind) - {Kind.CANCELLATIONS}
 # What only a timetable of software orders.
 SCHEDULED_ONLY = frozenset({Kind.UNSHIPPED_XML})
-# An order that became ready just now may not be seen by a run yet: the next one lists it (D-35).
-SAFETY = timedelta(minutes=2)
+# Tables that say through which channel an order was sold, for software that asks (sp-api 6).
+WITH_CHANNEL = OF_OPEN_ORDERS - SCHEDULED_ONLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +121,6 @@ def period_of_run(kind: Kind, every: Every, due: datetime, zone: ZoneInfo, *, no
         )
     first = max(day_due - timedelta(days=DAYS_BACK[every]), today - timedelta(days=MOST_DAYS))
     return Period(_midnight(first, zone), _midnight(today, zone))
-
-
-def period_since(last: datetime | None, *, now: datetime) -> Period:
-    """What a report of new orders covers that follows one which covered everything until `last` (flat-files 2.2).
-
-    The first of a timetable looks back as far as anything may wait to be sent.
-    """
-    end = now - SAFETY
-    return Period(last or end - timedelta(days=OPEN_DAYS_BACK), end)
 
 
 def next_run(every: Every, hour: int, *, after: datetime, zone: ZoneInfo) -> datetime:

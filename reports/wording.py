@@ -10,8 +10,8 @@ ENCODINGS = Encodings.choices
 EVERY = [choice for choice in ReportSchedule.Every.choices if choice[0] != ReportSchedule.Every.INTERVAL]
 
 
-def content_type_of(report: Report) -> str:
-    """How a report's file is announced, with the name of its encoding that readers in Japan know (flat-files 1)."""
+def content_type_of(report: Report, *, cp932: str = "Windows-31J") -> str:
+    """How a report's file is announced; `cp932` is what its readers call the encoding of Japan (flat-files 1)."""
     if report.is_xml:
         return "text/xml;charset=UTF-8"
-    return "text/plain;charset=" + ("Windows-31J" if report.encoding == Encoding.CP932 else "UTF-8")
+    return f"text/plain;charset={cp932 if report.encoding == Encoding.CP932 else 'UTF-8'}"

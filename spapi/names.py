@@ -30,7 +30,7 @@ TYPE_OF_REPORT = {kind.value: name for name, kind in REPORT_TYPES.items()}
 # Reports with whom a parcel goes to: their files need a restricted token.
 RESTRICTED_KINDS = OF_OPEN_ORDERS
 # Reports that software may order by hand.
-REQUESTED = {name: kind for name, kind in REPORT_TYPES.items() if kind not in SCHEDULED_ONLY}
+BY_HAND = {name: kind for name, kind in REPORT_TYPES.items() if kind not in SCHEDULED_ONLY}
 # Reports that a timetable orders for software: those of open orders (sp-api 6).
 SCHEDULED = {name: kind for name, kind in REPORT_TYPES.items() if kind in OF_OPEN_ORDERS}
 # States of a feed that has answers.

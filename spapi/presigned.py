@@ -1,7 +1,7 @@
 """Addresses that need no token: each opens one document for five minutes, in one way (sp-api 5, 6).
 
-The signature covers method, path and everything else that decides; the host is not part of it, since clients reach the
-portal under several names (sp-api 1.7).
+The signature covers method, path and everything else that decides what is given or taken; the host is not part of it,
+since clients reach the portal under several names (sp-api 1.7), nor is how the bytes are announced.
 """
 
 from datetime import datetime, timedelta

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q
 
 from accounts.models import Application
+from accounts.queries import good_credentials
 from accounts.rules import Scope
 from events.models import Delivery
 
@@ -87,12 +88,19 @@ def webhook_of(seller_id: int, destination_id: int) -> Destination | None:
     return found.prefetch_related("subscriptions").first()
 
 
-def queues_of_shop(seller_id: int) -> list[Destination]:
-    """The queues of all the shop's registrations, each with its registration and what it is told of."""
-    found = Destination.objects.filter(seller_id=seller_id, kind=Destination.Kind.QUEUE)
-    return list(
-        found.select_related("application").prefetch_related("subscriptions").order_by("application_id", "pk")
+def queues_of_shop(seller_id: int, *, now: datetime) -> list[Destination]:
+    """The queues of all the shop's registrations, each with its registration and what it is told of.
+
+    `may_hear` of a queue is whether its software still has keys that allow it.
+    """
+    allowing = good_credentials(now=now).filter(
+        application=OuterRef("application"),
+        application__state=Application.State.APPROVED,
+        scopes__contains=[Scope.WEBHOOKS.value],
     )
+    found = Destination.objects.filter(seller_id=seller_id, kind=Destination.Kind.QUEUE)
+    found = found.select_related("application").prefetch_related("subscriptions")
+    return list(found.annotate(may_hear=Exists(allowing)).order_by("application_id", "pk"))
 
 
 def queues_of(application_id: int) -> list[Destination]:

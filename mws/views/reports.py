@@ -12,6 +12,7 @@ from reports import queries
 from reports.actions import TooLong, acknowledge, end_interval, order_report, schedule_after_interval
 from reports.queries import Listed
 from reports.rules import OF_OPEN_ORDERS, SCHEDULED_ONLY, Encoding, NoPeriod, period_wished
+from reports.wording import content_type_of
 from spapi.names import REPORT_TYPES, RESTRICTED_KINDS
 from spapi.paging import page_down, state_of
 from spapi.params import key_of, moment_of
@@ -30,7 +31,7 @@ NAMES = {
     "_GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_": "GET_FLAT_FILE_ALL_ORDERS_DATA_BY_ORDER_DATE_GENERAL",
 }
 TYPES = {wire: REPORT_TYPES[later] for wire, later in NAMES.items()}
-REQUESTED = [wire for wire, kind in TYPES.items() if kind not in SCHEDULED_ONLY]
+BY_HAND = [wire for wire, kind in TYPES.items() if kind not in SCHEDULED_ONLY]
 TYPE_OF = {kind.value: wire for wire, kind in TYPES.items()}
 STATES = {
     "IN_QUEUE": "_SUBMITTED_",
@@ -73,8 +74,8 @@ def file_parts(report: "Report") -> list[Part]:
 def request_report(call: Call) -> list[Part]:
     """Order a report. The same signed request again gives the same answer and orders nothing (S-24)."""
     wire = call.text("ReportType", required=True)
-    if wire not in REQUESTED:
-        raise Problem(400, "InvalidReportType", f"ReportType: {wire[:60]} is not one of {', '.join(REQUESTED)}")
+    if wire not in BY_HAND:
+        raise Problem(400, "InvalidReportType", f"ReportType: {wire[:60]} is not one of {', '.join(BY_HAND)}")
     kind, sales_channel = TYPES[wire], _shows_channel(call)
     try:
         period = period_wished(kind, call.moment("StartDate"), call.moment("EndDate"), now=call.now)
@@ -288,8 +289,8 @@ def get_report(call: Call) -> Raw:
     document = report.document
     if document is None or document.forgotten_at is not None or not store().exists(document.name):
         raise Problem(404, "ReportNoLongerAvailable", f"Report {report.pk} is no longer available")
-    if report.is_xml:
-        kind = "text/xml;charset=UTF-8"
-    else:
-        kind = "text/plain;charset=" + ("Shift_JIS" if report.encoding == Encoding.CP932 else "UTF-8")
-    return checked_file(document.name, kind)
+    try:
+        return checked_file(document.name, document.size, content_type_of(report, cp932="Shift_JIS"))
+    except FileNotFoundError:
+        # It went between the two looks.
+        raise Problem(404, "ReportNoLongerAvailable", f"Report {report.pk} is no longer available") from None

@@ -15,10 +15,10 @@ from reports.rules import INTERVALS, Encoding, Every, NoPeriod, period_wished
 from spapi import params, problems
 from spapi.door import Answer, Call, by_method, operation
 from spapi.names import (
+    BY_HAND,
     PACKED_FROM,
     PACKING,
     REPORT_TYPES,
-    REQUESTED,
     RESTRICTED_KINDS,
     SCHEDULED,
     TYPE_OF_REPORT,
@@ -79,8 +79,8 @@ class ReportSpecification(msgspec.Struct, rename="camel"):
 def create_report(call: Call) -> Answer:
     """Order a report, in the encoding that this marketplace's reports have always had."""
     body = call.body(ReportSpecification)
-    if body.report_type not in REQUESTED:
-        raise invalid(f"reportType: one of {', '.join(REQUESTED)}.")
+    if body.report_type not in BY_HAND:
+        raise invalid(f"reportType: one of {', '.join(BY_HAND)}.")
     require_marketplace(body.marketplace_ids)
     kind = REPORT_TYPES[body.report_type]
     start = moment_of("dataStartTime", body.data_start_time) if body.data_start_time else None

@@ -1,19 +1,21 @@
 """The report of new orders as XML, and the timetables of software that order it (flat-files 2.2, 2.3; sp-api 6)."""
 
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 import pytest
 from django.db import IntegrityError, transaction
 from lxml import etree
 
 from cancellations.policy import Reason
+from orders.actions import hold, release
 from orders.models import Order, OrderItem
-from reports.actions import give_up, make_report, order_scheduled, schedule_after_interval
-from reports.models import Report, ReportSchedule
-from reports.rules import SAFETY, Encoding, Kind
+from payments.actions import verify_payment
+from reports.actions import forget_documents, give_up, make_report, order_scheduled, schedule_after_interval
+from reports.models import ListedOrder, Report, ReportSchedule
+from reports.rules import Encoding, Kind
 from tests.books import counted_statements
-from tests.cast import LATER, Cast, lines_of
+from tests.cast import LATER, NOON, Cast, lines_of
+from tests.factories import SYSTEM
 
 from .conftest import file_of, ordered, rows_of
 
@@ -38,7 +40,7 @@ def scheduled(cast: Cast, kind: Kind = Kind.UNSHIPPED_XML, **more) -> ReportSche
     return schedule_after_interval(seller_id=cast.shop.pk, kind=kind, **given)
 
 
-def test_every_new_order_is_a_message_of_what_is_to_send(cast: Cast, told):
+def test_every_new_order_is_a_message(cast: Cast, told):
     order, gone = cast.order(2, 1), cast.order(1)
     cast.order(1, verified=False)
     cast.confirm(gone)
@@ -110,38 +112,114 @@ def test_an_order_has_ten_pairs_at_most_and_flags_come_before_reasons(cast: Cast
     assert kinds == ["IsBuyerRequestedCancellation"] * 8 + ["BuyerRequestedCancelReason"] * 2
 
 
-@pytest.mark.parametrize("kind", [Kind.UNSHIPPED, Kind.UNSHIPPED_XML])
-def test_each_run_covers_from_where_the_last_ended_and_leaves_no_gap(cast: Cast, kind):
-    schedule = scheduled(cast, kind)
-    for run in range(3):
-        order_scheduled(now=LATER + timedelta(minutes=15 * run, seconds=run))
-    first, *others = reports = list(Report.objects.filter(schedule=schedule).order_by("pk"))
-    assert first.covers_from == LATER - SAFETY - timedelta(days=60)
-    assert len(others) == 2
-    assert all(later.covers_from == earlier.covers_until for earlier, later in pairwise(reports))
-    assert reports[-1].covers_until == LATER + timedelta(minutes=30, seconds=2) - SAFETY
+@pytest.fixture
+def run(cast: Cast, own_store):
+    """Have the timetable's next report made, and give the numbers of the orders that it lists."""
+
+    def make(minutes: int) -> list[str]:
+        now = LATER + timedelta(minutes=minutes)
+        assert order_scheduled(now=now) == 1
+        report = Report.objects.latest("pk")
+        make_report(report_id=report.pk, clock=lambda: now)
+        return listed_in(report, own_store)
+
+    return make
 
 
-def test_what_a_run_came_to_nothing_with_is_covered_by_the_next(cast: Cast):
-    scheduled(cast)
+def listed_in(report: Report, own_store) -> list[str]:
+    content = file_of(report, own_store)
+    if report.is_xml:
+        return [each.text for each in etree.fromstring(content).iterfind(".//AmazonOrderID")]
+    return [row["order-id"] for row in rows_of(content, report.encoding)]
+
+
+def interrupt(report: Report) -> None:
+    """Begin to make a report that does not come to its end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reports.actions._done", lambda *args: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            make_report(report_id=report.pk, clock=lambda: LATER)
+
+
+NEW = pytest.mark.parametrize("kind", [Kind.UNSHIPPED, Kind.UNSHIPPED_XML])
+
+
+@NEW
+def test_each_order_is_listed_by_one_run(cast: Cast, run, kind):
+    scheduled(cast, kind)
+    first = cast.order(1)
+    assert run(0) == [first.number]
+    second = cast.order(1, placed_at=LATER)
+    assert run(15) == [second.number]
+    assert run(30) == []
+
+
+@NEW
+def test_an_order_is_listed_once_it_can_be_sent_however_long_ago_it_was_paid_for(cast: Cast, run, kind):
+    scheduled(cast, kind)
+    pending, held, afar = cast.order(1, verified=False), cast.order(1), cast.order(1)
+    hold(order_ids=[held.pk], note="確認", by=cast.operator, now=LATER)
+    Order.objects.filter(pk=afar.pk).update(fulfillment_channel="MARKETPLACE")
+    assert run(0) == []
+    yesterday = NOON - timedelta(days=1)
+    verify_payment(order_ids=[pending.pk], by=SYSTEM, now=yesterday)
+    assert run(15) == [pending.number]
+    release(order_ids=[held.pk], note="確認済み", by=cast.operator, now=LATER)
+    assert run(30) == [held.number]
+
+
+@NEW
+def test_what_a_run_came_to_nothing_with_is_listed_by_the_next_also_past_a_later_one(
+    cast: Cast, run, own_store, kind
+):
+    scheduled(cast, kind)
+    order = cast.order(1)
     order_scheduled(now=LATER)
-    kept = Report.objects.get()
-    order_scheduled(now=LATER + timedelta(minutes=15))
-    give_up(report_id=Report.objects.latest("pk").pk, now=LATER)
-    order_scheduled(now=LATER + timedelta(minutes=30))
-    assert Report.objects.latest("pk").covers_from == kept.covers_until
+    stopped = Report.objects.get()
+    interrupt(stopped)
+    assert run(15) == [], "it is still the first one's"
+    give_up(report_id=stopped.pk, now=LATER)
+    assert run(30) == [order.number]
 
 
-def test_an_order_is_listed_by_the_run_after_it_became_ready_to_send_and_once(cast: Cast, told):
+@NEW
+def test_a_report_that_is_made_anew_lists_what_it_listed(cast: Cast, own_store, kind):
+    scheduled(cast, kind)
+    order = cast.order(1)
+    order_scheduled(now=LATER)
+    report = Report.objects.get()
+    interrupt(report)
+    make_report(report_id=report.pk, clock=lambda: LATER)
+    assert listed_in(report, own_store) == [order.number]
+
+
+def test_a_new_timetable_and_a_change_of_its_form_list_nothing_twice(cast: Cast, run):
     scheduled(cast)
-    told()
-    order = cast.order(1, verified=False)
-    Order.objects.filter(pk=order.pk).update(
-        payment_verified_at=LATER - timedelta(seconds=90), status="UNSHIPPED", ship_by_date="2026-07-04"
-    )
-    (message,) = told(LATER + timedelta(minutes=15))
-    assert message.findtext("OrderReport/AmazonOrderID") == order.number
-    assert told(LATER + timedelta(minutes=30)) == []
+    order = cast.order(1)
+    assert run(0) == [order.number]
+    scheduled(cast, interval="PT5M")
+    assert run(5) == []
+    scheduled(cast, Kind.UNSHIPPED)
+    assert run(10) == []
+
+
+def test_what_was_listed_is_remembered_while_an_order_is_open_and_forgotten_after(cast: Cast, run):
+    scheduled(cast)
+    order, gone = cast.order(1), cast.order(1)
+    run(0)
+    cast.confirm(gone)
+    forget_documents(now=LATER + timedelta(days=91))
+    assert not Report.objects.exists()
+    assert list(ListedOrder.objects.values_list("order_id", flat=True)) == [order.pk]
+
+
+def test_a_report_that_somebody_orders_lists_all_and_notes_nothing(cast: Cast, run, own_store):
+    scheduled(cast, Kind.UNSHIPPED)
+    order = cast.order(1)
+    report = ordered(cast, Kind.UNSHIPPED)
+    make_report(report_id=report.pk, clock=lambda: LATER)
+    assert listed_in(report, own_store) == [order.number]
+    assert run(0) == [order.number]
 
 
 def test_of_the_two_reports_of_new_orders_a_shop_has_one(cast: Cast):
@@ -181,7 +259,7 @@ def test_it_costs_as_many_statements_for_many_orders_as_for_one(cast: Cast):
         with counted_statements() as found:
             make_report(report_id=report.pk, clock=lambda: LATER)
         report.refresh_from_db()
-        assert report.rows == Order.objects.count()
+        assert report.rows == count
         return found[0]
 
     assert statements(1) == statements(40)
