@@ -161,6 +161,8 @@ def answer(request: HttpRequest, actions: dict[str, Action], namespace: str) -> 
         parameters = _parameters(request)
         given = dict(parameters)
         name = given.get("Action", "")
+        if not name:
+            raise invalid("Action must be specified")
         if name not in actions:
             raise invalid(f"Action: {name[:60]} is not an action of this section")
         action = actions[name]

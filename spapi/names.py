@@ -3,6 +3,7 @@
 import re
 from uuid import UUID
 
+from accounts.rules import Scope
 from feeds.models import FeedDocument
 from feeds.parsers import Kind as FeedKind
 from reports.models import ReportDocument
@@ -17,6 +18,12 @@ FEED_TYPES = {
     "POST_PAYMENT_ADJUSTMENT_DATA": (FeedKind.ADJUSTMENT, True),
     "POST_FLAT_FILE_FULFILLMENT_DATA": (FeedKind.SHIPMENT, False),
     "POST_ORDER_FULFILLMENT_DATA": (FeedKind.SHIPMENT, True),
+}
+# What keys must allow beside `feeds`, so that a file does nothing that they may not do otherwise.
+SCOPES_OF_FEED = {
+    FeedKind.CANCELLATION: (Scope.ORDERS_CANCEL,),
+    FeedKind.ADJUSTMENT: (Scope.ORDERS_CANCEL, Scope.ORDERS_REFUND),
+    FeedKind.SHIPMENT: (Scope.ORDERS_SHIP,),
 }
 TYPE_OF_FEED = {(kind.value, is_xml): name for name, (kind, is_xml) in FEED_TYPES.items()}
 REPORT_TYPES = {

@@ -14,8 +14,8 @@ GOOD_FOR = timedelta(hours=24)
 class UnusableToken(Problem):
     """A token that no list goes on with."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(400, "InvalidInput", "Invalid Input", f"NextToken: {why}")
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(400, "InvalidInput", "Invalid Input", f"{name}: {why}")
 
 
 def next_token(kind: str, seller_id: int, state: dict[str, Any], *, now: datetime) -> str:
@@ -49,14 +49,17 @@ def page_down(
     return found[:limit], next_token(kind, seller_id, kept | {"behind": found[limit - 1].pk}, now=now)
 
 
-def state_of(token: str, kind: str, seller_id: int, *, now: datetime) -> dict[str, Any]:
-    """What a token was made with. Raises UnusableToken unless it is of this list and this shop, and not a day old."""
+def state_of(token: str, kind: str, seller_id: int, *, now: datetime, name: str = "NextToken") -> dict[str, Any]:
+    """What a token was made with; `name` is the parameter that it came in.
+
+    Raises UnusableToken unless it is of this list and this shop, and not a day old.
+    """
     try:
         kept = signing.Signer(salt="spapi.paging").unsign_object(token)
     except (signing.BadSignature, ValueError):
         kept = {}
     if kept.get("kind") != kind or kept.get("seller") != seller_id:
-        raise UnusableToken("not a token of this list.")
+        raise UnusableToken(name, "not a token of this list.")
     if now.timestamp() - kept["at"] > GOOD_FOR.total_seconds():
-        raise UnusableToken("it is older than 24 hours; begin anew.")
+        raise UnusableToken(name, "it is older than 24 hours; begin anew.")
     return kept

@@ -2,7 +2,7 @@
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from django.conf import settings
 
 from .rules import QUEUE, Trouble
@@ -24,5 +24,8 @@ def send(arn: str, body: bytes) -> None:
         client.send_message(QueueUrl=address, MessageBody=body.decode())
     except ClientError as error:
         raise NotTaken(f"{error}"[:200]) from None
+    except NoCredentialsError:
+        # The portal has no keys for the queue service: nothing that the shop or its software can mend.
+        raise Unreachable(Trouble.NO_ACCESS) from None
     except BotoCoreError as error:
         raise Unreachable(f"{Trouble.NO_CONNECTION} {error}"[:200]) from None

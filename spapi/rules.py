@@ -47,6 +47,7 @@ class Trouble(StrEnum):
     NOT_PUBLIC = "NOT_PUBLIC"
     NO_CONNECTION = "NO_CONNECTION"
     NO_TRUST = "NO_TRUST"
+    NO_ACCESS = "NO_ACCESS"
     TOO_SLOW = "TOO_SLOW"
     NO_SECRET = "NO_SECRET"  # noqa: S105 - the name of a trouble
     STATUS = "STATUS"

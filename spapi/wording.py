@@ -56,6 +56,7 @@ def in_words(trouble: str) -> str:
         ),
         Trouble.NO_CONNECTION: gettext("接続できませんでした。サーバーが動いているか確認してください。"),
         Trouble.NO_TRUST: gettext("サーバーの証明書を確認できませんでした。証明書を確認してください。"),
+        Trouble.NO_ACCESS: gettext("ポータルがキューに送信する設定になっていません。運営にお問い合わせください。"),
         Trouble.TOO_SLOW: gettext("10秒以内に応答が終わりませんでした。受け取ったらすぐに応答してください。"),
         Trouble.NO_SECRET: gettext("署名の秘密キーを読み取れません。秘密キーを新しくしてください。"),
         Trouble.REFUSES: gettext("サーバーが続けて受け取りませんでした。ソフトウェアの状態を確認してください。"),

@@ -12,8 +12,8 @@ from feeds.actions import LARGEST_FEED, TooLarge, TooManyFeeds, cancel_feed, sub
 from feeds.queries import Listed
 from mws.documents import Part, moment
 from mws.door import Call, Raw, checked, checksum
-from mws.problems import Problem, invalid
-from spapi.names import FEED_TYPES, TYPE_OF_FEED
+from mws.problems import Problem, denied, invalid
+from spapi.names import FEED_TYPES, SCOPES_OF_FEED, TYPE_OF_FEED
 from spapi.paging import page_down, state_of
 from spapi.params import key_of, moment_of
 
@@ -61,6 +61,9 @@ def submit_feed(call: Call) -> list[Part]:
     if wire not in TYPES:
         raise Problem(400, "InvalidFeedType", f"FeedType: {wire[:60]} is not one of {', '.join(TYPES)}")
     kind, is_xml = TYPES[wire]
+    for scope in SCOPES_OF_FEED[kind]:
+        if not call.holder.has(scope):
+            raise denied(f"The keys do not allow {scope}")
     content = _content(call)
 
     def act() -> dict:

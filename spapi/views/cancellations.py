@@ -16,7 +16,7 @@ from cancellations import policy, queries
 from cancellations.actions import CancelTarget, DeclineTarget, approval_of, cancel, decline
 from cancellations.policy import Reason, Refusal
 from cancellations.polling import requests_for_software
-from cancellations.wording import prospect, refusal
+from cancellations.wording import prospect, refusal, sentence
 from events.forms import LONGEST_MEMO
 from events.idempotency import IdempotencyMismatch, once
 from metrics.effects import prospect_of
@@ -59,9 +59,17 @@ def status_of(code: str) -> int:
     return 422 if code in UNPROCESSABLE else 409
 
 
+# Sentences for what a page says of itself.
+MESSAGES: dict[str, str] = {
+    Refusal.IDEMPOTENCY_MISMATCH: "The idempotencyKey was used for another request.",
+    Refusal.ITEM_NOT_FOUND: "The order has no such item.",
+    Refusal.VERSION_CONFLICT: "The order has changed since this version. Read it again.",
+}
+
+
 def refused(code: str, details: str = "") -> Problem:
     """A refusal in the error envelope, with its sentence in English."""
-    return Problem(status_of(code), code, refusal(code), details)
+    return Problem(status_of(code), code, MESSAGES.get(code) or f"{refusal(code)}", details)
 
 
 class Body(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -193,7 +201,12 @@ def _cancelled(call: Call, order: "Order", targets: Sequence[CancelTarget]) -> d
     standing = rate_at(call.seller_id, call.now)
     return _outcome(order, outcomes) | {
         "cancellations": [
-            {"code": each.code, "counted": each.counted, "explanation": each.sentence} for each in reversed(made)
+            {
+                "code": each.code,
+                "counted": each.counted,
+                "explanation": sentence(each.code, each.counted),
+            }
+            for each in reversed(made)
         ],
         "rate": rate_shape(standing),
     }
@@ -273,7 +286,7 @@ def get_requests(call: Call) -> dict[str, Any]:
     """The shop's requests by the last change of their order, earliest first, up to 100 a page (domain 14.8)."""
     query = call.query
     if token := query.text("nextToken"):
-        kept = state_of(token, LIST, call.seller_id, now=call.now)
+        kept = state_of(token, LIST, call.seller_id, now=call.now, name="nextToken")
     else:
         since = query.moment("updatedAfter")
         status = query.text("status", longest=20)
@@ -381,11 +394,11 @@ def decline_request(call: Call, request_id: str) -> dict[str, Any]:
 
 
 def rate_shape(standing: Standing) -> dict[str, Any]:
-    """A rate as of a moment."""
+    """A rate as of a moment: percents of two decimals, none without orders."""
     return {
         "asOf": moment(standing.at),
         "state": standing.state.value,
-        "rate": standing.shown,
+        "rate": standing.shown.removesuffix("%") if standing.rate.orders else None,
         "counted": standing.rate.counted,
         "orders": standing.rate.orders,
         "target": f"{standing.rules.rate_target}",

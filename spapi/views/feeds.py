@@ -18,6 +18,7 @@ from spapi.names import (
     ANSWERED,
     FEED_TYPES,
     RESULT,
+    SCOPES_OF_FEED,
     STATES,
     TYPE_OF_FEED,
     UPLOAD,
@@ -100,12 +101,15 @@ class FeedSpecification(msgspec.Struct, rename="camel"):
 
 @operation("createFeed", rate=0.0083, burst=15, scope=Scope.FEEDS, body=FeedSpecification, success=202)
 def create_feed(call: Call) -> Answer:
-    """Put a document into the shop's queue."""
+    """Put a document into the shop's queue; the keys must also allow what its lines do."""
     body = call.body(FeedSpecification)
     if body.feed_type not in FEED_TYPES:
         raise invalid(f"feedType: one of {', '.join(FEED_TYPES)}.")
     require_marketplace(body.marketplace_ids)
     kind, is_xml = FEED_TYPES[body.feed_type]
+    for scope in SCOPES_OF_FEED[kind]:
+        if not call.holder.has(scope):
+            raise problems.denied(f"The keys do not allow {scope}.")
     found = read_feed_document_id(body.input_feed_document_id)
     if found is None or queries.document_of_seller(call.seller_id, found[0], found[1]) is None:
         raise problems.not_found(body.input_feed_document_id[:100])
@@ -141,7 +145,7 @@ def get_feeds(call: Call) -> dict[str, Any]:
     """The shop's feeds, the latest first."""
     query = call.query
     if token := query.text("nextToken"):
-        kept = state_of(token, LIST, call.seller_id, now=call.now)
+        kept = state_of(token, LIST, call.seller_id, now=call.now, name="nextToken")
     else:
         types = query.texts("feedTypes", known=tuple(FEED_TYPES), most=10)
         if not types:

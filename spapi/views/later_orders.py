@@ -1,5 +1,6 @@
 """Orders 2026-01-01: search and read, with the data that is asked for (sp-api 4), by the same polls as version 0."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from spapi import later_shapes, problems, shapes
 from spapi.door import Call, by_method, operation
 from spapi.params import LIST, MOMENT, NUMBER, TEXT, Query
 from spapi.polls import page_of
+from spapi.problems import Problem
 
 INCLUDED = (
     "BUYER",
@@ -76,13 +78,26 @@ def search_orders(call: Call) -> dict[str, Any]:
     earlier.setlist("MarketplaceIds", query.texts("marketplaceIds", most=50) or [settings.MARKETPLACE_ID])
     if limit := query.text("maxResultsPerPage"):
         earlier["MaxResultsPerPage"] = limit
-    page = page_of(Query(earlier), call.seller_id, now=call.now)
+    try:
+        page = page_of(Query(earlier), call.seller_id, now=call.now)
+    except Problem as problem:
+        raise _in_own_names(problem) from None
     body: dict[str, Any] = {"orders": _shapes(call, page.orders)}
     if page.token:
         body["pagination"] = {"nextToken": page.token}
     if page.before:
         body["createdBefore" if page.column == PLACED else "lastUpdatedBefore"] = shapes.moment(page.before)
     return body
+
+
+def _in_own_names(problem: Problem) -> Problem:
+    """The same problem, with the parameters as this version calls them."""
+    own = {earlier: later for later, earlier in MOMENTS.items()} | {
+        "MaxResultsPerPage": "maxResultsPerPage",
+        "NextToken": "paginationToken",
+    }
+    details = re.sub("|".join(own), lambda found: own[found[0]], problem.details)
+    return Problem(problem.status, problem.code, problem.message, details)
 
 
 @operation("getOrder2026", rate=0.5, burst=30, scope=Scope.ORDERS_READ, query={"includedData": LIST})

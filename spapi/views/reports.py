@@ -61,8 +61,14 @@ def report_shape(report: "Report") -> dict[str, Any]:
 
 
 def shows_channel(options: Mapping[str, str]) -> bool:
-    """Whether a report's options ask for the column of the sales channel; all others mean nothing here."""
-    return options.get("ShowSalesChannel", "").casefold() == "true"
+    """Whether a report's options ask for the column of the sales channel; all others mean nothing here.
+
+    Raises Problem 400.
+    """
+    written = options.get("ShowSalesChannel", "").casefold()
+    if written not in {"", "true", "false"}:
+        raise invalid("reportOptions.ShowSalesChannel: true or false.")
+    return written == "true"
 
 
 class ReportSpecification(msgspec.Struct, rename="camel"):
@@ -107,7 +113,7 @@ def get_reports(call: Call) -> dict[str, Any]:
     """The shop's reports, the latest first."""
     query = call.query
     if token := query.text("nextToken"):
-        kept = state_of(token, LIST, call.seller_id, now=call.now)
+        kept = state_of(token, LIST, call.seller_id, now=call.now, name="nextToken")
     else:
         types = query.texts("reportTypes", known=tuple(REPORT_TYPES), most=10)
         if not types:
@@ -173,13 +179,14 @@ def get_report_document(call: Call, document_id: str) -> dict[str, Any]:
             raise problems.denied("The document needs a restricted data token.")
         if not call.holder.has(Scope.ORDERS_READ):
             raise problems.denied(f"The keys do not allow {Scope.ORDERS_READ}.")
+    announced = call.query.truth("enableContentEncodingUrlHeader")
     shape = {
         "reportDocumentId": document_id,
         "url": presigned("GET", reverse("spapi:document", args=[document_id]), now=call.now),
     }
     if report.document is not None and report.document.size >= PACKED_FROM:
         shape["compressionAlgorithm"] = "GZIP"
-        if call.query.truth("enableContentEncodingUrlHeader"):
+        if announced:
             shape["url"] += f"&{PACKING}"
     return shape
 

@@ -59,7 +59,10 @@ def webhooks(request: ShopRequest) -> HttpResponse:
         "here": "settings",
         "form": form,
         "webhooks": _with_topics(queries.webhooks_of(shop.pk)),
-        "queues": _with_topics(queries.queues_of_shop(shop.pk, now=timezone.now())),
+        "queues": [
+            (each, topics, in_words(each.last_error))
+            for each, topics in _with_topics(queries.queues_of_shop(shop.pk, now=timezone.now()))
+        ],
     }
     return render(request, "spapi/webhooks.html", context)
 
