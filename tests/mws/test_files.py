@@ -218,3 +218,10 @@ def test_what_is_left_of_the_hours_quota_stands_in_the_headers(signer, settings)
     assert [answer["x-mws-quota-remaining"] for answer in answers[:3]] == ["79.0", "78.0", "77.0"]
     assert {answer["x-mws-quota-max"] for answer in answers[:10]} == {"80.0"}
     assert error_of(answers[10]) == (503, "RequestThrottled")
+
+
+def test_a_feed_needs_the_scope_of_what_its_lines_do(cast: Cast):
+    less = signer_for(cast.shop, cast.alice, scopes=[Scope.FEEDS, Scope.ORDERS_SHIP])
+    answer = less.ask("/", "SubmitFeed", method="POST", body=FLAT, FeedType=CANCELLATIONS)
+    assert error_of(answer) == (401, "AccessDenied")
+    assert sent(less, SHIPMENTS)

@@ -308,3 +308,18 @@ def test_the_rate_now_and_as_of_a_moment(cast: Cast, software):
     before = software.payload(f"{OWN}/rate", asOf="2026-07-01T03:30:00Z")
     assert (before["counted"], before["asOf"]) == (0, "2026-07-01T03:30:00Z")
     assert software.get(f"{OWN}/rate", asOf="2026-07-02T00:00:00Z").status_code == 400
+
+
+def test_a_rate_is_a_number_of_two_decimals_and_none_without_orders(cast: Cast, software):
+    assert software.payload(f"{OWN}/rate")["rate"] is None
+    cast.cancel(cast.order(1), now=NOW - timedelta(minutes=1))
+    cast.orders(2)
+    assert software.payload(f"{OWN}/rate")["rate"] == "33.33"
+
+
+def test_everything_is_said_in_english(cast: Cast, software):
+    order = cast.order(1)
+    answer = software.ask("POST", f"{OWN}/orders/{order.number}/cancellations", {"reasonCode": "NO_INVENTORY"})
+    said = answer.json()["payload"]["cancellations"][0]["explanation"]
+    assert said.isascii()
+    assert "SEL-1" in said

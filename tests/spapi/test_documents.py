@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from lxml import etree
 
+from accounts.rules import Scope
 from cancellations.models import Cancellation
 from feeds.actions import forget_documents, run_feeds
 from feeds.models import Feed, FeedDocument
@@ -448,3 +449,23 @@ def test_what_the_keys_do_not_allow_is_refused(cast: Cast, clock):
     assert without.ask("POST", f"{FEEDS}/documents", {"contentType": KIND}).status_code == 403
     assert without.get(f"{REPORTS}/reports", reportTypes=ALL_ORDERS).status_code == 403
     assert fresh_token(without.application, without.keys)
+
+
+@pytest.mark.parametrize(
+    ("feed_type", "scopes"),
+    [
+        (CANCEL, {Scope.ORDERS_CANCEL}),
+        ("POST_PAYMENT_ADJUSTMENT_DATA", {Scope.ORDERS_CANCEL, Scope.ORDERS_REFUND}),
+        ("POST_FLAT_FILE_FULFILLMENT_DATA", {Scope.ORDERS_SHIP}),
+    ],
+)
+def test_a_feed_needs_the_scope_of_what_its_lines_do(cast: Cast, clock, feed_type, scopes):
+    for missing in scopes:
+        less = software_of(cast.shop, cast.alice, scopes=set(Scope) - {missing})
+        name, path = reserved(less)
+        put(path, b"x")
+        body = {"feedType": feed_type, "marketplaceIds": [MARKET], "inputFeedDocumentId": name}
+        answer = less.ask("POST", f"{FEEDS}/feeds", body)
+        assert error_of(answer) == (403, "Unauthorized", f"The keys do not allow {missing}.")
+    enough = software_of(cast.shop, cast.alice, scopes={Scope.FEEDS, *scopes})
+    assert fed(enough, b"x", feed_type=feed_type)

@@ -85,3 +85,16 @@ def test_a_page_costs_the_same_statements_whatever_it_holds(cast: Cast, software
     few = statements()
     cast.orders(40)
     assert statements() == few
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ({}, "createdAfter and lastUpdatedAfter"),
+        ({"createdAfter": "x"}, "createdAfter: "),
+        ({"lastUpdatedAfter": "2026-06-01T00:00:00Z", "maxResultsPerPage": "101"}, "maxResultsPerPage: "),
+        ({"paginationToken": "x"}, "paginationToken: "),
+    ],
+)
+def test_what_cannot_be_asked_is_named_as_it_was_sent(software, query, named):
+    assert named in error_of(software.get("/orders/2026-01-01/orders", **query))[2]

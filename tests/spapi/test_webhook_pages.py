@@ -1,18 +1,22 @@
 """The pages about webhooks: an OWNER adds one, sees what was sent, sends it again, renews its secret, ends it."""
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import reverse
 
+from accounts.models import Credential
 from events.models import AuditEntry, Delivery
 from spapi import webhooks
-from spapi.actions import mark_of
+from spapi.actions import add_queue, mark_of
 from spapi.models import Destination
 from spapi.pushing import push_due
 from spapi.webhooks import Network
 from tests.cast import LATER, Cast
 from tests.factories import PASSWORD
 from tests.listening import HOST, PUBLIC, listening
+
+from .conftest import software_of
 
 URL = f"https://{HOST}/orders"
 PAGE = "/seller/settings/webhooks/"
@@ -179,3 +183,21 @@ def test_a_webhook_ends_after_a_second_question(cast: Cast, owner):
     assert "Webhookを終了しました" in owner.post(page, follow=True).content.decode()
     assert not Delivery.objects.filter(subscription__isnull=False).exists()
     assert owner.get(page).status_code == 404
+
+
+def test_the_queues_of_the_shops_software_are_shown_with_what_keeps_them_from_hearing(cast: Cast, owner):
+    software = software_of(cast.shop, cast.alice)
+    others = software_of(cast.other_shop, cast.charlie)
+    arn = "arn:aws:sqs:us-west-2:123456789012:"
+    for each, name in ((software, "orders"), (others, "theirs")):
+        whose = {"seller_id": each.application.seller_id, "application_id": each.application.pk}
+        add_queue(**whose, name="注文", arn=f"{arn}{name}", now=LATER)
+    with time_machine.travel(LATER, tick=False):
+        said = owner.get(PAGE).content.decode()
+        assert f"{arn}orders" in said
+        assert f"{arn}theirs" not in said
+        assert "停止中" not in said
+        Destination.objects.filter(address=f"{arn}orders").update(failures=2, last_error="NO_ACCESS")
+        assert "ポータルがキューに送信する設定になっていません" in owner.get(PAGE).content.decode()
+        Credential.objects.update(revoked_at=LATER)
+        assert "停止中（有効なキーがありません）" in owner.get(PAGE).content.decode()
