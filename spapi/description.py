@@ -116,7 +116,8 @@ class Described:
     @property
     def wait(self) -> str:
         """How many seconds there are between two requests, once its bucket is empty."""
-        return f"{1 / self.plan.limit.rate:.3g}"
+        seconds = 1 / self.plan.limit.rate
+        return f"{seconds:.0f}" if seconds >= 2 else f"{seconds:.2g}"
 
     @property
     def parts(self) -> list[str]:
