@@ -46,7 +46,7 @@ def _measure(options: argparse.Namespace, tell) -> tuple[list[Row], dict]:
     from . import acts, documents, files, machines, pages, rates, stock, talks
 
     size, overdue, imported = (stock.QUICK, 2_000, 2_000) if options.quick else (stock.STANDARD, 20_000, 100_000)
-    shops, times = (1_000, 3) if options.quick else (10_000, 20)
+    shops, times = (4_000, 5) if options.quick else (10_000, 20)
     lines, days = (1_000, 30) if options.quick else (10_000, 365)
     tell(f"loading {size.shop_orders + size.other_orders:,} orders")
     begun = time.monotonic()
