@@ -6,7 +6,7 @@ opens nothing from then on, whatever tokens were given for it (R-22).
 
 import json
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -65,6 +65,10 @@ class Holder:
     def has(self, scope: Scope) -> bool:
         """Whether its keys allow this."""
         return scope.value in self.scopes
+
+    def lacks(self, scopes: Iterable[Scope]) -> Scope | None:
+        """The first of these that its keys do not allow; None if they allow all."""
+        return next((scope for scope in scopes if not self.has(scope)), None)
 
     @property
     def actor(self) -> Actor:

@@ -18,7 +18,7 @@ from accounts.models import Seller
 from cancellations import policy
 from cancellations.models import Cancellation, CancellationRequest
 from cancellations.queries import rules_at, rules_by_day
-from orders.lists import CANCEL_SOON, Besides
+from orders.lists import CANCEL_SOON, Besides, numbers_of
 from orders.models import IS_OPEN_AT_SHOP, Order
 from orders.queries import local_day, zone
 from shipments.models import Shipment
@@ -180,11 +180,7 @@ def rate_shown(seller_id: int, now: datetime) -> Standing:
     Whatever is decided or told goes by `rate_at`. One statement, and one for the policy.
     """
     rules = rules_at(now)
-    asked = parts_of_rate(seller_id, window_at(now, rules))
-    with connection.cursor() as cursor:
-        words = ", ".join(f"({part})" for part in asked.parts.values())
-        cursor.execute(f"SELECT {words}", {"seller": seller_id, **asked.given})
-        counts = dict(zip(asked.parts, cursor.fetchone(), strict=True))
+    counts = numbers_of(seller_id, parts_of_rate(seller_id, window_at(now, rules)))
     return standing_from(seller_id, counts, at=now, rules=rules)
 
 

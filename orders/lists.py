@@ -285,7 +285,7 @@ def counts_of_seller(
         "due": capped.format(f"{is_shops_turn} AND auto_cancel_due_at <= %(soon)s", soon, CHIP_CAP),
         "late": capped.format(f"{is_shops_turn} AND ship_by_date < %(today)s", late, CHIP_CAP),
     }
-    given: dict[str, Any] = {"seller": seller_id, "soon": now + CANCEL_SOON, "today": local_day(now)}
+    given: dict[str, Any] = {"soon": now + CANCEL_SOON, "today": local_day(now)}
     for name, rows in (besides or {}).items():
         statement, values = rows.values("pk").query.sql_with_params()
         named = {f"{name}_{place}": value for place, value in enumerate(values)}
@@ -294,9 +294,15 @@ def counts_of_seller(
     if also:
         parts |= also.parts
         given |= also.given
+    return numbers_of(seller_id, Besides(parts, given))
+
+
+def numbers_of(seller_id: int, asked: Besides) -> dict[str, int]:
+    """The numbers that are asked for, by name, in one statement."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT " + ", ".join(f"({part})" for part in parts.values()), given)
-        return dict(zip(parts, cursor.fetchone(), strict=True))
+        words = ", ".join(f"({part})" for part in asked.parts.values())
+        cursor.execute(f"SELECT {words}", {"seller": seller_id, **asked.given})
+        return dict(zip(asked.parts, cursor.fetchone(), strict=True))
 
 
 def open_requests_count(seller_id: int) -> int:

@@ -53,6 +53,7 @@ def _truth(value: str) -> str:
 
 _IS_OPEN = "o.status IN ('UNSHIPPED', 'PARTIALLY_SHIPPED')"
 _LEFT = "(i.quantity_ordered - i.quantity_cancelled)"
+_HAS_OPEN_UNITS = "i.quantity_shipped + i.quantity_cancelled < i.quantity_ordered"
 _ALL_CANCELLED = "i.quantity_cancelled = i.quantity_ordered"
 
 
@@ -218,10 +219,7 @@ _REQUESTED = """
 """
 _OF_SHOP = " WHERE o.seller_id = %(seller)s AND o.{column} >= %(start)s AND o.{column} < %(end)s"
 # Units that the shop still has to send.
-_TO_SEND = (
-    f" AND {_IS_OPEN} AND o.fulfillment_channel = 'SELLER'"
-    " AND i.quantity_shipped + i.quantity_cancelled < i.quantity_ordered"
-)
+_TO_SEND = f" AND {_IS_OPEN} AND o.fulfillment_channel = 'SELLER' AND {_HAS_OPEN_UNITS}"
 _CANCELLED = """
     FROM cancellations_cancellation AS c
     JOIN cancellations_cancellationitem AS ci ON ci.cancellation_id = c.id
@@ -339,8 +337,7 @@ LIST_NEW = f"""
 """  # noqa: S608 - made of constants
 _LISTED = " JOIN reports_listedorder AS l ON l.order_id = o.id AND l.report_id = %(report)s"
 _STILL_TO_SEND = (
-    f"{_IS_OPEN} AND EXISTS (SELECT FROM orders_orderitem AS i WHERE i.order_id = o.id"
-    " AND i.quantity_shipped + i.quantity_cancelled < i.quantity_ordered)"
+    f"{_IS_OPEN} AND EXISTS (SELECT FROM orders_orderitem AS i WHERE i.order_id = o.id AND {_HAS_OPEN_UNITS})"
 )
 # The wire has no element for the buyer's request: free pairs say it, of which an order may have ten; that an item is
 # asked for matters more than why (flat-files 2.3).
@@ -349,7 +346,7 @@ _MESSAGES = f"""
     FROM orders_order AS o {_LISTED} {_PEOPLE}
     CROSS JOIN LATERAL (
         SELECT string_agg({_ITEM}, '' ORDER BY i.id) AS items FROM orders_orderitem AS i
-        WHERE i.order_id = o.id AND i.quantity_shipped + i.quantity_cancelled < i.quantity_ordered
+        WHERE i.order_id = o.id AND {_HAS_OPEN_UNITS}
     ) AS sent
     CROSS JOIN LATERAL (
         SELECT coalesce(string_agg(

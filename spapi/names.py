@@ -53,6 +53,11 @@ _FEED_DOCUMENT = re.compile(r"amzn1\.tortuga\.3\.([0-9a-f-]{36})\.([TR])([0-9]{1
 _REPORT_DOCUMENT = re.compile(r"amzn1\.spdoc\.1\.3\.([0-9a-f-]{36})\.T([0-9]{1,18})")
 
 
+def is_packed(document: ReportDocument) -> bool:
+    """Whether a report's file is given as gzip."""
+    return document.size >= PACKED_FROM
+
+
 def feed_document_id(document: FeedDocument, letter: str = UPLOAD) -> str:
     """A feed's bytes (`UPLOAD`), or the answers to them (`RESULT`)."""
     return f"amzn1.tortuga.3.{UUID(document.key)}.{letter}{document.pk}"

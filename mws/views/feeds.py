@@ -61,9 +61,8 @@ def submit_feed(call: Call) -> list[Part]:
     if wire not in TYPES:
         raise Problem(400, "InvalidFeedType", f"FeedType: {wire[:60]} is not one of {', '.join(TYPES)}")
     kind, is_xml = TYPES[wire]
-    for scope in SCOPES_OF_FEED[kind]:
-        if not call.holder.has(scope):
-            raise denied(f"The keys do not allow {scope}")
+    if scope := call.holder.lacks(SCOPES_OF_FEED[kind]):
+        raise denied(f"The keys do not allow {scope}")
     content = _content(call)
 
     def act() -> dict:

@@ -20,7 +20,7 @@ from feeds.actions import LARGEST_FEED, NoBytes, TooLarge, receive
 from feeds.store import blocks_of, store
 from reports import queries as report_queries
 from reports.wording import content_type_of
-from spapi.names import PACKED_FROM, PACKING, UPLOAD, read_feed_document_id, read_report_document_id
+from spapi.names import PACKING, UPLOAD, is_packed, read_feed_document_id, read_report_document_id
 from spapi.presigned import is_signed
 
 if TYPE_CHECKING:
@@ -147,9 +147,9 @@ def _get(request: HttpRequest, name: str) -> HttpResponseBase:
 
 def _report(request: HttpRequest, document: "ReportDocument") -> StreamingHttpResponse:
     blocks: Iterable[bytes] = blocks_of(document.name)
-    is_packed = document.size >= PACKED_FROM
-    answer = _streamed(_packed(blocks) if is_packed else blocks, content_type_of(document.report))
-    if is_packed and PACKING in request.META["QUERY_STRING"].split("&"):
+    packs = is_packed(document)
+    answer = _streamed(_packed(blocks) if packs else blocks, content_type_of(document.report))
+    if packs and PACKING in request.META["QUERY_STRING"].split("&"):
         answer["Content-Encoding"] = "gzip"
     return answer
 

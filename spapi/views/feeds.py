@@ -107,9 +107,8 @@ def create_feed(call: Call) -> Answer:
         raise invalid(f"feedType: one of {', '.join(FEED_TYPES)}.")
     require_marketplace(body.marketplace_ids)
     kind, is_xml = FEED_TYPES[body.feed_type]
-    for scope in SCOPES_OF_FEED[kind]:
-        if not call.holder.has(scope):
-            raise problems.denied(f"The keys do not allow {scope}.")
+    if scope := call.holder.lacks(SCOPES_OF_FEED[kind]):
+        raise problems.denied(f"The keys do not allow {scope}.")
     found = read_feed_document_id(body.input_feed_document_id)
     if found is None or queries.document_of_seller(call.seller_id, found[0], found[1]) is None:
         raise problems.not_found(body.input_feed_document_id[:100])

@@ -16,12 +16,12 @@ from spapi import params, problems
 from spapi.door import Answer, Call, by_method, operation
 from spapi.names import (
     BY_HAND,
-    PACKED_FROM,
     PACKING,
     REPORT_TYPES,
     RESTRICTED_KINDS,
     SCHEDULED,
     TYPE_OF_REPORT,
+    is_packed,
     read_report_document_id,
     report_document_id,
 )
@@ -184,7 +184,7 @@ def get_report_document(call: Call, document_id: str) -> dict[str, Any]:
         "reportDocumentId": document_id,
         "url": presigned("GET", reverse("spapi:document", args=[document_id]), now=call.now),
     }
-    if report.document is not None and report.document.size >= PACKED_FROM:
+    if report.document is not None and is_packed(report.document):
         shape["compressionAlgorithm"] = "GZIP"
         if announced:
             shape["url"] += f"&{PACKING}"

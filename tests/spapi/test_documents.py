@@ -303,8 +303,7 @@ def test_a_report_that_names_people_needs_a_restricted_token_for_this_file(cast:
 def test_a_large_report_is_packed_and_its_address_says_so_to_whoever_wishes(
     cast: Cast, software, monkeypatch, announced: bool
 ):
-    monkeypatch.setattr("spapi.views.documents.PACKED_FROM", 1)
-    monkeypatch.setattr("spapi.views.reports.PACKED_FROM", 1)
+    monkeypatch.setattr("spapi.names.PACKED_FROM", 1)
     order = cast.order(1)
     report_id = ordered(software)
     make_report(report_id=int(report_id), clock=lambda: NOW)
